@@ -1,0 +1,13 @@
+"""The Celery application. Messages are haste; the sweeps in `schedule` are the guarantee."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
+
+app = Celery("billing_site")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
