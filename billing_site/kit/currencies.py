@@ -15,8 +15,10 @@ __all__ = ["CODES", "UnknownCurrency", "exponent", "from_stripe", "is_known", "s
 
 # Source: Stripe's documentation of supported currencies (docs.stripe.com/currencies), zero-decimal currencies and
 # special cases. Only the currencies that its API counts unlike ISO 4217: ISK and UGX travel with two digits that
-# must be 00, MGA travels without. HUF and TWD keep two digits; only their payouts must end in 00.
+# must be 00, MGA travels without. HUF and TWD keep two digits; only their payouts must end in 00. Currencies with
+# three digits are charged in steps of ten.
 STRIPE_EXCEPTIONS: Final[Mapping[str, int]] = MappingProxyType({"ISK": 2, "MGA": 0, "UGX": 2})
+_DIGITS_IN_STEPS_OF_TEN: Final = 3
 
 
 def stripe_exponent(code: str) -> int:
@@ -32,15 +34,19 @@ def from_stripe(amount: int, currency: str) -> Money:
 
 
 def to_stripe(money: Money) -> int:
-    """Return the amount as Stripe's API counts it; raise TooPrecise when Stripe has fewer digits."""
+    """Return the amount as Stripe's API counts it; raise TooPrecise when Stripe takes fewer digits."""
     code = money.currency
+    if stripe_exponent(code) == _DIGITS_IN_STEPS_OF_TEN and money.cents % 10:
+        msg = f"{money} must end in 0: Stripe takes {code} in steps of ten."
+        raise TooPrecise(msg)
     return _rescaled(money.cents, code, exponent(code), stripe_exponent(code))
 
 
 def _rescaled(units: int, code: str, digits: int, wanted: int) -> int:
+    scale: int = 10 ** abs(wanted - digits)
     if wanted >= digits:
-        return units * 10 ** (wanted - digits)
-    whole, rest = divmod(units, 10 ** (digits - wanted))
+        return units * scale
+    whole, rest = divmod(units, scale)
     if rest:
         msg = f"{units} {code} with {digits} digits cannot be written with {wanted}."
         raise TooPrecise(msg)

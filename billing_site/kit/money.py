@@ -166,9 +166,9 @@ def round_half_up(value: Decimal | Fraction) -> int:
     return -size if exact < 0 else size
 
 
-def _exact(value: Decimal | Fraction) -> Fraction:
-    if not isinstance(value, Decimal | Fraction):
-        msg = f"{value!r} is not a Decimal."
+def _exact(value: int | Decimal | Fraction) -> Fraction:
+    if not isinstance(value, int | Decimal | Fraction):
+        msg = f"{value!r} is not exact: write it as a Decimal."
         raise NotMinorUnits(msg)
     if isinstance(value, Decimal) and not value.is_finite():
         msg = f"{value} is not a number one can pay."
@@ -177,7 +177,7 @@ def _exact(value: Decimal | Fraction) -> Fraction:
 
 
 def _whole_weights(weights: Sequence[int | Decimal]) -> list[int]:
-    exact = [_exact(Decimal(weight)) for weight in weights]
+    exact = [_exact(weight) for weight in weights]
     if not any(exact) or min(exact) < 0:
         raise NothingToAllocateOver(NothingToAllocateOver.__doc__)
     scale = math.lcm(*(weight.denominator for weight in exact))
