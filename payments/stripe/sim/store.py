@@ -1,0 +1,76 @@
+"""The sim's memory: objects by id and in Stripe's order, and ids that come out the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import insort
+from collections import Counter, defaultdict
+from copy import deepcopy
+from threading import RLock
+
+from payments.stripe.sim.schema import Obj, kind_of, validate
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ID_LENGTH = 24
+
+
+class NoSuchObject(LookupError):
+    """Nothing with this id exists; the kind names what was looked for."""
+
+    def __init__(self, kind: str, object_id: str) -> None:
+        super().__init__(f"No such {kind}: '{object_id}'")
+
+
+class Store:
+    """Validated objects. What goes in and what comes out are copies, so nobody changes the past by accident."""
+
+    def __init__(self, seed: str) -> None:
+        self.lock = RLock()
+        self._seed = seed
+        self._counted: Counter[str] = Counter()
+        self._objects: dict[str, Obj] = {}
+        self._orders: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+
+    def new_id(self, prefix: str) -> str:
+        """Return the next id of a prefix: the same seed gives the same ids in the same order."""
+        with self.lock:
+            self._counted[prefix] += 1
+            number = int.from_bytes(hashlib.sha256(f"{self._seed}/{prefix}/{self._counted[prefix]}".encode()).digest())
+        return f"{prefix}_{''.join(_digits(number))}"
+
+    def put(self, obj: Obj) -> Obj:
+        """Keep an object, new or changed, after Stripe's schema has agreed."""
+        validate(obj)
+        with self.lock:
+            if obj["id"] not in self._objects:
+                insort(self._orders[kind_of(obj)], (obj.get("created", 0), len(self._objects), obj["id"]))
+            self._objects[obj["id"]] = deepcopy(obj)
+        return obj
+
+    def get(self, kind: str, object_id: str) -> Obj:
+        """Return a copy of an object; `NoSuchObject` when there is none of this kind, deleted ones included."""
+        with self.lock:
+            obj = self._objects.get(object_id)
+        if obj is None or obj["object"] != kind:
+            raise NoSuchObject(kind, object_id)
+        return deepcopy(obj)
+
+    def find(self, object_id: str) -> Obj | None:
+        """Return a copy of whatever has this id."""
+        with self.lock:
+            return deepcopy(self._objects.get(object_id))
+
+    def newest_first(self, kind: str) -> list[Obj]:
+        """Return the living objects of a kind, latest `created` first; look, do not change."""
+        with self.lock:
+            found = [self._objects[object_id] for _, _, object_id in reversed(self._orders[kind])]
+        return [obj for obj in found if not obj.get("deleted")]
+
+    def delete(self, kind: str, object_id: str) -> Obj:
+        """Leave only the tombstone Stripe shows of a deleted object."""
+        self.get(kind, object_id)
+        return self.put({"id": object_id, "object": kind, "deleted": True})
+
+
+def _digits(number: int) -> list[str]:
+    return [ALPHABET[number // 62**place % 62] for place in range(ID_LENGTH)]
