@@ -1,0 +1,16 @@
+"""Who changed what: PostgreSQL triggers write every insert, update and delete of a money table, whoever made it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import pghistory
+from django.db import models
+
+Model = TypeVar("Model", bound=type[models.Model])
+
+
+def audited(model: Model) -> Model:
+    """Keep each version of each row in `<model>event`, with the user and request of the change where there is one."""
+    track = pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+    return track(model)

@@ -1,0 +1,50 @@
+"""Columns of money: minor units, a currency code, and rates finer than a minor unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from billing_site.kit import currencies
+
+
+def known_currency(code: str) -> None:
+    if not currencies.is_known(code):
+        raise ValidationError(f"{code!r} is no ISO 4217 currency; write one such as EUR.", code="currency")
+
+
+class CentsField(models.BigIntegerField):
+    """An amount in minor units of the row's `currency`, whatever its exponent."""
+
+
+class CurrencyField(models.CharField):
+    """An ISO 4217 code in capital letters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 3)
+        kwargs.setdefault("validators", [known_currency])
+        super().__init__(*args, **kwargs)
+
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
+        return "char(3)"
+
+
+class RateField(models.DecimalField):
+    """A price of one unit in major units of the row's currency; finer than a cent, never a float."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 24)
+        kwargs.setdefault("decimal_places", 12)
+        super().__init__(*args, **kwargs)
+
+
+def is_currency(column: str = "currency") -> models.Q:
+    """Condition of a CHECK: three capital letters."""
+    return models.Q(**{f"{column}__regex": "^[A-Z]{3}$"})
+
+
+def one_of(column: str, choices: type[models.TextChoices]) -> models.Q:
+    """Condition of a CHECK: one of the enum's values."""
+    return models.Q(**{f"{column}__in": choices.values})

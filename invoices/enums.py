@@ -1,0 +1,48 @@
+"""Words invoices use."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Origin(models.TextChoices):
+    NATIVE = "native", "Ours"
+    STRIPE = "stripe", "Stripe"
+
+
+class InvoiceStatus(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    OPEN = "open", "Open"
+    PAID = "paid", "Paid"
+    VOID = "void", "Void"
+    UNCOLLECTIBLE = "uncollectible", "Uncollectible"
+
+
+class CreditNoteStatus(models.TextChoices):
+    ISSUED = "issued", "Issued"
+    VOID = "void", "Void"
+
+
+class DocumentKind(models.TextChoices):
+    INVOICE = "invoice", "Invoice"
+    CREDIT_NOTE = "credit_note", "Credit note"
+
+
+class LineKind(models.TextChoices):
+    ITEM = "item", "Item"
+    FEE = "fee", "Fee"
+    USAGE = "usage", "Usage"
+    MINIMUM = "minimum", "Minimum commitment"
+
+
+class Rounding(models.TextChoices):
+    LINE = "line", "Tax rounded per line"
+    DOCUMENT = "document", "Tax rounded per document"
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", "English"
+    GERMAN = "de", "Deutsch"
+    FRENCH = "fr", "Français"
+    SPANISH = "es", "Español"
+    JAPANESE = "ja", "日本語"

@@ -1,0 +1,399 @@
+"""The tables of what we asked for. PostgreSQL keeps their promises: see the migration named `promises`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+
+from billing_site.kit.audit import audited
+from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
+from billing_site.kit.money import Money
+from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Language, LineKind, Origin, Rounding
+from invoices.querysets import CustomerQuerySet, InvoiceQuerySet
+
+
+@audited
+class Seller(models.Model):
+    """A legal entity that issues invoices."""
+
+    name = models.CharField(max_length=120)
+    legal_name = models.CharField(max_length=160)
+    address = models.TextField(help_text="One line a row, as printed.")
+    country = models.CharField(max_length=2, help_text="ISO 3166 code, such as DE.")
+    email = models.EmailField()
+    tax_id = models.CharField(max_length=40, blank=True)
+    registration = models.CharField(
+        max_length=160, blank=True, help_text="Register, court and directors, as the footer shows them."
+    )
+    bank_name = models.CharField(max_length=80, blank=True)
+    iban = models.CharField("IBAN", max_length=34, blank=True)
+    bic = models.CharField("BIC", max_length=11, blank=True)
+    logo_svg = models.TextField(blank=True)
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
+    payment_terms_days = models.PositiveSmallIntegerField(default=30)
+    invoice_number_pattern = models.CharField(max_length=60, default="INV-{year}-{seq:06}")
+    credit_note_number_pattern = models.CharField(max_length=60, default="CN-{year}-{seq:06}")
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_seller")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@audited
+class Customer(models.Model):
+    """Who is billed."""
+
+    name = models.CharField(max_length=200)
+    email = models.EmailField(blank=True)
+    bill_to_name = models.CharField(max_length=200, blank=True, help_text="The name on paper, where it differs.")
+    address = models.TextField(blank=True, help_text="One line a row, as printed.")
+    country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 code, such as DE.")
+    tax_id = models.CharField(max_length=40, blank=True)
+    currency = CurrencyField(default="USD")
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
+    time_zone = models.CharField(max_length=60, default="UTC")
+    user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
+    stripe_customer_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=is_currency(), name="customer_currency_is_iso")]
+        indexes = [models.Index(fields=["user_id"], name="customer_user")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        self.stripe_customer_id = self.stripe_customer_id or None
+
+
+class NumberSeries(models.Model):
+    """The counter of one seller, kind and year. Its row is locked by the transaction that takes a number: no gaps."""
+
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="number_series")
+    kind = models.CharField(max_length=20, choices=DocumentKind.choices)
+    year = models.PositiveSmallIntegerField()
+    last_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "number series"
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "kind", "year"], name="one_series_per_seller_kind_and_year"),
+            models.CheckConstraint(condition=one_of("kind", DocumentKind), name="number_series_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} · {self.get_kind_display()} · {self.year}"
+
+
+@audited
+class Invoice(models.Model):
+    """A request for money: `native` ones are ours, `stripe` ones are copied and never recomputed."""
+
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
+    api_key_prefix = models.CharField(max_length=20, blank=True)
+    invoice_number = models.CharField(max_length=80, null=True, blank=True, editable=False)
+    stripe_invoice_id = models.CharField(max_length=255, null=True, blank=True, unique=True, editable=False)
+    status = models.CharField(max_length=20, choices=InvoiceStatus.choices, default=InvoiceStatus.DRAFT)
+    currency = CurrencyField()
+    subtotal_cents = CentsField(default=0)
+    discount_cents = CentsField(default=0)
+    tax_cents = CentsField(default=0)
+    total_cents = CentsField(default=0)
+    amount_paid_cents = CentsField(default=0)
+    credited_cents = CentsField(default=0, help_text="Taken off the amount due by credit notes.")
+    written_off_cents = CentsField(default=0)
+    amount_due_cents = CentsField(default=0)
+    rounding = models.CharField(max_length=10, choices=Rounding.choices, default=Rounding.DOCUMENT)
+    tax_inclusive = models.BooleanField(default=False)
+    billing_period_start = models.DateField(null=True, blank=True)
+    billing_period_end = models.DateField(
+        null=True, blank=True, help_text="Exclusive: the first day that is not billed."
+    )
+    issue_date = models.DateField(null=True, blank=True)
+    due_date = models.DateField(null=True, blank=True)
+    issued_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paid_at = models.DateTimeField(null=True, blank=True, editable=False)
+    voided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    payment_terms_days = models.PositiveSmallIntegerField(default=30)
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
+    bill_to = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Copied from the customer when issued."
+    )
+    sold_by = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Copied from the seller when issued."
+    )
+    purchase_order = models.CharField(max_length=80, blank=True)
+    contract_reference = models.CharField(max_length=80, blank=True)
+    invoice_pdf_url = models.TextField(blank=True, editable=False)
+    notes = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "invoices"
+        permissions = [
+            ("issue_invoice", "Can issue invoices"),
+            ("void_invoice", "Can void invoices"),
+            ("write_off_invoice", "Can write invoices off"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=one_of("origin", Origin), name="invoice_origin_known"),
+            models.CheckConstraint(condition=one_of("status", InvoiceStatus), name="invoice_status_known"),
+            models.CheckConstraint(condition=one_of("rounding", Rounding), name="invoice_rounding_known"),
+            models.CheckConstraint(condition=is_currency(), name="invoice_currency_is_iso"),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(total_cents=F("subtotal_cents") - F("discount_cents") + F("tax_cents")),
+                name="invoice_total_is_subtotal_less_discount_plus_tax",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(status=InvoiceStatus.VOID, amount_due_cents=0)
+                | Q(
+                    amount_due_cents=F("total_cents")
+                    - F("amount_paid_cents")
+                    - F("credited_cents")
+                    - F("written_off_cents")
+                ),
+                name="invoice_due_is_total_less_settled",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(
+                    amount_due_cents__gte=0,
+                    total_cents__gte=0,
+                    amount_paid_cents__gte=0,
+                    credited_cents__gte=0,
+                    written_off_cents__gte=0,
+                ),
+                name="invoice_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=~Q(origin=Origin.NATIVE, status=InvoiceStatus.PAID) | Q(amount_due_cents=0),
+                name="paid_invoice_owes_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(status=InvoiceStatus.DRAFT, invoice_number=None, issue_date=None)
+                | Q(
+                    ~Q(status=InvoiceStatus.DRAFT),
+                    invoice_number__isnull=False,
+                    issue_date__isnull=False,
+                    due_date__isnull=False,
+                    seller__isnull=False,
+                ),
+                name="issued_invoice_has_number_dates_and_seller",
+            ),
+            models.CheckConstraint(
+                condition=Q(billing_period_start=None, billing_period_end=None)
+                | Q(billing_period_end__gte=F("billing_period_start")),
+                name="invoice_period_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.NATIVE, stripe_invoice_id=None)
+                | Q(origin=Origin.STRIPE, stripe_invoice_id__isnull=False),
+                name="stripe_invoice_has_its_id",
+            ),
+            models.UniqueConstraint(
+                fields=["seller", "invoice_number"],
+                condition=Q(origin=Origin.NATIVE),
+                name="invoice_number_once_per_seller",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "due_date"], name="invoice_status_due"),
+            models.Index(fields=["customer", "-issue_date"], name="invoice_of_customer"),
+            models.Index(fields=["-issue_date", "-id"], name="invoice_newest_first"),
+            models.Index(fields=["invoice_number"], name="invoice_number_lookup"),
+        ]
+
+    def __str__(self) -> str:
+        return self.invoice_number or f"Draft {self.pk}"
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_cents, self.currency)
+
+    @property
+    def amount_due(self) -> Money:
+        return Money(self.amount_due_cents, self.currency)
+
+    @property
+    def line_items(self) -> list[dict[str, Any]]:
+        """The lines as the API and exports show them."""
+        return [line.as_item() for line in self.lines.all()]
+
+
+@audited
+class InvoiceLine(models.Model):
+    """One row of an invoice; `amount_cents` is rounded once, before discount and tax."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20, choices=LineKind.choices, default=LineKind.ITEM)
+    description = models.CharField(max_length=500)
+    detail = models.TextField(blank=True, help_text="How the amount came about.")
+    meter = models.CharField(max_length=60, blank=True)
+    quantity = models.DecimalField(max_digits=24, decimal_places=6, default=1)
+    unit_label = models.CharField(max_length=30, blank=True)
+    unit_price = RateField(default=0, help_text="Major units of the invoice's currency.")
+    package_size = models.PositiveIntegerField(default=1)
+    service_period_start = models.DateField(null=True, blank=True)
+    service_period_end = models.DateField(null=True, blank=True, help_text="Exclusive.")
+    tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0, help_text="A fraction: 0.19 is 19 %.")
+    discount_cents = CentsField(default=0)
+    tax_cents = CentsField(default=0, editable=False)
+    amount_cents = CentsField(default=0, editable=False)
+    stripe_line_id = models.CharField(max_length=255, blank=True, editable=False)
+    metadata = models.JSONField(default=dict, blank=True, editable=False)
+
+    class Meta:
+        db_table = "invoice_lines"
+        ordering = ["invoice_id", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "position"],
+                name="line_position_once_per_invoice",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(condition=one_of("kind", LineKind), name="line_kind_known"),
+            models.CheckConstraint(condition=Q(package_size__gt=0), name="line_package_not_empty"),
+            models.CheckConstraint(condition=Q(tax_rate__gte=0, tax_rate__lt=1), name="line_tax_rate_is_fraction"),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    def as_item(self) -> dict[str, Any]:
+        """This line as `line_items` shows it; decimals as text, so that nothing is lost on the way."""
+        return {
+            "id": self.pk,
+            "kind": self.kind,
+            "description": self.description,
+            "detail": self.detail,
+            "meter": self.meter,
+            "quantity": f"{self.quantity.normalize():f}",
+            "unit_price": f"{self.unit_price.normalize():f}",
+            "package_size": self.package_size,
+            "service_period_start": self.service_period_start and self.service_period_start.isoformat(),
+            "service_period_end": self.service_period_end and self.service_period_end.isoformat(),
+            "tax_rate": f"{self.tax_rate.normalize():f}",
+            "discount_cents": self.discount_cents,
+            "tax_cents": self.tax_cents,
+            "amount_cents": self.amount_cents,
+        }
+
+
+@audited
+class CreditNote(models.Model):
+    """A document that reduces an issued invoice."""
+
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
+    number = models.CharField(max_length=80)
+    stripe_credit_note_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    status = models.CharField(max_length=20, choices=CreditNoteStatus.choices, default=CreditNoteStatus.ISSUED)
+    currency = CurrencyField()
+    subtotal_cents = CentsField()
+    tax_cents = CentsField(default=0)
+    total_cents = CentsField()
+    reduces_due_cents = CentsField(default=0, help_text="Taken off what the invoice still asks for.")
+    to_credit_cents = CentsField(default=0, help_text="Given to the customer as a credit.")
+    to_refund_cents = CentsField(default=0, help_text="To be sent back.")
+    reason = models.CharField(max_length=200)
+    issue_date = models.DateField()
+    issued_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "credit_notes"
+        constraints = [
+            models.CheckConstraint(condition=one_of("status", CreditNoteStatus), name="credit_note_status_known"),
+            models.CheckConstraint(condition=is_currency(), name="credit_note_currency_is_iso"),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(total_cents=F("subtotal_cents") + F("tax_cents"), total_cents__gt=0),
+                name="credit_note_total_is_subtotal_plus_tax",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE)
+                | Q(total_cents=F("reduces_due_cents") + F("to_credit_cents") + F("to_refund_cents")),
+                name="credit_note_total_has_a_destination",
+            ),
+            models.UniqueConstraint(
+                fields=["number"], condition=Q(origin=Origin.NATIVE), name="credit_note_number_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+@audited
+class CreditNoteLine(models.Model):
+    credit_note = models.ForeignKey(CreditNote, on_delete=models.CASCADE, related_name="lines")
+    invoice_line = models.ForeignKey(
+        InvoiceLine, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_note_lines"
+    )
+    description = models.CharField(max_length=500)
+    amount_cents = CentsField()
+    tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0)
+    tax_cents = CentsField(default=0)
+
+    class Meta:
+        db_table = "credit_note_lines"
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class Document(models.Model):
+    """A PDF kept once; the row is written after the file, so a row means a file with this sha256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=DocumentKind.choices)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="documents")
+    credit_note = models.ForeignKey(
+        CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="documents"
+    )
+    file_name = models.CharField(max_length=255, unique=True)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind=DocumentKind.INVOICE, invoice__isnull=False, credit_note=None)
+                | Q(kind=DocumentKind.CREDIT_NOTE, invoice=None, credit_note__isnull=False),
+                name="document_belongs_to_its_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(kind=DocumentKind.INVOICE), name="one_document_per_invoice"
+            ),
+            models.UniqueConstraint(
+                fields=["credit_note"], condition=Q(kind=DocumentKind.CREDIT_NOTE), name="one_document_per_credit_note"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -1,0 +1,354 @@
+"""The tables of what we received, gave back and hold, and of what Stripe told us."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+
+from billing_site.kit.audit import audited
+from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
+from billing_site.kit.money import Money
+from invoices.models import Customer, Invoice
+from payments.enums import BillingCycle, CreditKind, EventStatus, PaymentOrigin, PaymentStatus
+from payments.querysets import CreditQuerySet, PaymentQuerySet, StripeEventQuerySet, SubscriptionQuerySet
+
+
+class StripeEvent(models.Model):
+    """The webhook inbox: one row an event, with the bytes that were signed."""
+
+    event_id = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=100)
+    livemode = models.BooleanField()
+    api_version = models.CharField(max_length=40, blank=True)
+    object_id = models.CharField(max_length=255, blank=True)
+    object_type = models.CharField(max_length=60, blank=True)
+    payload = models.BinaryField()
+    headers = models.JSONField(default=dict)
+    stripe_created_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    status = models.CharField(max_length=12, choices=EventStatus.choices, default=EventStatus.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+    mirrored_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+
+    objects = StripeEventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stripe_events"
+        verbose_name = "Stripe event"
+        permissions = [("replay_stripeevent", "Can replay Stripe events")]
+        constraints = [
+            models.CheckConstraint(condition=one_of("status", EventStatus), name="stripe_event_status_known")
+        ]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(status=EventStatus.PENDING), name="stripe_event_due"),
+            models.Index(fields=["object_id"], name="stripe_event_object"),
+            models.Index(fields=["-received_at"], name="stripe_event_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+class StripeObject(models.Model):
+    """An object fetched from Stripe, as it was answered; with the events, all that a replay needs."""
+
+    stripe_id = models.CharField(max_length=255)
+    object_type = models.CharField(max_length=60)
+    api_version = models.CharField(max_length=40)
+    payload = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stripe_objects"
+        verbose_name = "fetched Stripe object"
+        constraints = [
+            models.UniqueConstraint(fields=["stripe_id", "sha256"], name="stripe_object_kept_once_per_state")
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class AppliedVersion(models.Model):
+    """The newest version of each Stripe object that our rows show; older ones are not applied over it."""
+
+    stripe_id = models.CharField(max_length=255, primary_key=True)
+    seen_created = models.BigIntegerField(help_text="Unix seconds of the event that was applied.")
+    state_rank = models.SmallIntegerField(default=0)
+    amounts = ArrayField(models.BigIntegerField(), default=list)
+
+    class Meta:
+        db_table = "stripe_applied_versions"
+
+
+@audited
+class Payment(models.Model):
+    """Money received or tried. Of Stripe's, amounts are as Stripe says; fee and net are in the settlement currency."""
+
+    origin = models.CharField(max_length=10, choices=PaymentOrigin.choices, default=PaymentOrigin.MANUAL)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="payments")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="payments")
+    user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
+    stripe_payment_intent_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    stripe_charge_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    stripe_balance_transaction_id = models.CharField(max_length=255, blank=True)
+    amount_cents = CentsField()
+    currency = CurrencyField()
+    status = models.CharField(max_length=20, choices=PaymentStatus.choices)
+    payment_method = models.CharField(max_length=60, blank=True, help_text="Such as card visa 4242, or bank transfer.")
+    reference = models.CharField(max_length=140, blank=True, help_text="What the bank statement says.")
+    stripe_fee_cents = CentsField(null=True, blank=True)
+    net_amount_cents = CentsField(null=True, blank=True)
+    settlement_currency = CurrencyField(blank=True)
+    settlement_amount_cents = CentsField(null=True, blank=True)
+    exchange_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    failure_code = models.CharField(max_length=100, blank=True)
+    failure_message = models.TextField(blank=True)
+    refunded_at = models.DateTimeField(null=True, blank=True)
+    refund_reason = models.CharField(max_length=100, blank=True)
+    refund_amount_cents = CentsField(default=0)
+    allocated_cents = CentsField(default=0, editable=False, help_text="Placed on invoices so far.")
+    received_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the money moved; its month is the month of the revenue."
+    )
+    created_at = models.DateTimeField(help_text="When Stripe, or the person who entered it, made it.")
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "payment_history"
+        constraints = [
+            models.CheckConstraint(condition=one_of("origin", PaymentOrigin), name="payment_origin_known"),
+            models.CheckConstraint(condition=one_of("status", PaymentStatus), name="payment_status_known"),
+            models.CheckConstraint(condition=is_currency(), name="payment_currency_is_iso"),
+            models.CheckConstraint(condition=Q(amount_cents__gte=0), name="payment_not_negative"),
+            models.CheckConstraint(
+                condition=Q(refund_amount_cents__gte=0, refund_amount_cents__lte=F("amount_cents")),
+                name="refund_within_payment",
+            ),
+            models.CheckConstraint(
+                condition=Q(allocated_cents__gte=0, allocated_cents__lte=F("amount_cents")),
+                name="allocated_within_payment",
+            ),
+            models.CheckConstraint(
+                condition=Q(net_amount_cents=None)
+                | Q(net_amount_cents=Coalesce(F("settlement_amount_cents"), F("amount_cents")) - F("stripe_fee_cents")),
+                name="payment_net_is_amount_less_fee",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=PaymentOrigin.MANUAL, stripe_payment_intent_id=None, stripe_charge_id=None)
+                | Q(origin=PaymentOrigin.STRIPE, stripe_payment_intent_id__isnull=False)
+                | Q(origin=PaymentOrigin.STRIPE, stripe_charge_id__isnull=False),
+                name="stripe_payment_has_its_id",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="payment_newest_first"),
+            models.Index(fields=["received_at", "currency"], name="payment_by_month"),
+            models.Index(fields=["stripe_balance_transaction_id"], name="payment_balance_transaction"),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_payment_intent_id or self.stripe_charge_id or f"Payment {self.pk}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_cents, self.currency)
+
+    @property
+    def unallocated_cents(self) -> int:
+        return self.amount_cents - self.allocated_cents
+
+
+@audited
+class Refund(models.Model):
+    stripe_refund_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, related_name="refunds")
+    stripe_charge_id = models.CharField(max_length=255, blank=True)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    stripe_balance_transaction_id = models.CharField(max_length=255, blank=True)
+    amount_cents = CentsField()
+    currency = CurrencyField()
+    status = models.CharField(max_length=30)
+    reason = models.CharField(max_length=100, blank=True)
+    failure_reason = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "refunds"
+        constraints = [models.CheckConstraint(condition=Q(amount_cents__gt=0), name="refund_positive")]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="refund_newest_first")]
+
+    def __str__(self) -> str:
+        return self.stripe_refund_id or f"Refund {self.pk}"
+
+
+@audited
+class Dispute(models.Model):
+    stripe_dispute_id = models.CharField(max_length=255, unique=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, related_name="disputes")
+    stripe_charge_id = models.CharField(max_length=255, blank=True)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    amount_cents = CentsField()
+    currency = CurrencyField()
+    status = models.CharField(max_length=40)
+    reason = models.CharField(max_length=60, blank=True)
+    evidence_due_at = models.DateTimeField(null=True, blank=True)
+    funds_withdrawn_at = models.DateTimeField(null=True, blank=True)
+    funds_reinstated_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "disputes"
+        indexes = [models.Index(fields=["-created_at", "-id"], name="dispute_newest_first")]
+
+    def __str__(self) -> str:
+        return self.stripe_dispute_id
+
+
+class BalanceTransaction(models.Model):
+    """A movement in Stripe's own ledger: what the money really did."""
+
+    stripe_id = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=60)
+    reporting_category = models.CharField(max_length=60)
+    source_id = models.CharField(max_length=255, blank=True)
+    amount_cents = CentsField()
+    fee_cents = CentsField()
+    net_cents = CentsField()
+    currency = CurrencyField()
+    exchange_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    fee_details = models.JSONField(default=list)
+    description = models.TextField(blank=True)
+    stripe_payout_id = models.CharField(max_length=255, blank=True)
+    available_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "balance_transactions"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(net_cents=F("amount_cents") - F("fee_cents")), name="balance_net_is_amount_less_fee"
+            ),
+            models.CheckConstraint(condition=is_currency(), name="balance_currency_is_iso"),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="balance_by_time"),
+            models.Index(fields=["source_id"], name="balance_by_source"),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class Payout(models.Model):
+    stripe_payout_id = models.CharField(max_length=255, unique=True)
+    amount_cents = CentsField()
+    currency = CurrencyField()
+    status = models.CharField(max_length=20)
+    arrival_date = models.DateField(null=True)
+    failure_code = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts"
+
+    def __str__(self) -> str:
+        return self.stripe_payout_id
+
+
+@audited
+class Credit(models.Model):
+    """A balance a customer can use; the CHECK on what remains is what concurrent uses run into."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credits")
+    kind = models.CharField(max_length=20, choices=CreditKind.choices)
+    amount_cents = CentsField()
+    remaining_cents = CentsField(editable=False)
+    currency = CurrencyField()
+    expires_at = models.DateField(null=True, blank=True, help_text="Last day it can be used.")
+    reason = models.CharField(max_length=200)
+    source = models.CharField(
+        max_length=120, blank=True, help_text="What it came from, such as a credit note's number."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CreditQuerySet.as_manager()
+
+    class Meta:
+        db_table = "credits"
+        constraints = [
+            models.CheckConstraint(condition=one_of("kind", CreditKind), name="credit_kind_known"),
+            models.CheckConstraint(condition=Q(amount_cents__gt=0), name="credit_positive"),
+            models.CheckConstraint(
+                condition=Q(remaining_cents__gte=0, remaining_cents__lte=F("amount_cents")),
+                name="credit_never_overdrawn",
+            ),
+            models.CheckConstraint(condition=is_currency(), name="credit_currency_is_iso"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} credit of {Money(self.amount_cents, self.currency).format()}"
+
+
+@audited
+class Allocation(models.Model):
+    """A payment or a credit placed on an invoice. Rows are added, never changed; undoing adds a row that `reverses`."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="allocations")
+    credit = models.ForeignKey(Credit, on_delete=models.PROTECT, null=True, blank=True, related_name="allocations")
+    amount_cents = CentsField(help_text="Negative on a row that reverses another.")
+    currency = CurrencyField()
+    allocated_at = models.DateTimeField()
+    allocated_by = models.CharField(max_length=150)
+    reverses = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversed_by")
+
+    class Meta:
+        db_table = "allocations"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(payment__isnull=False, credit=None) | Q(payment=None, credit__isnull=False),
+                name="allocation_has_one_source",
+            ),
+            models.CheckConstraint(
+                condition=Q(reverses=None, amount_cents__gt=0) | Q(reverses__isnull=False, amount_cents__lt=0),
+                name="allocation_sign_fits",
+            ),
+        ]
+        indexes = [models.Index(fields=["allocated_at"], name="allocation_by_time")]
+
+
+@audited
+class Subscription(models.Model):
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
+    stripe_subscription_id = models.CharField(max_length=255, unique=True)
+    status = models.CharField(max_length=30)
+    plan = models.CharField(max_length=200, blank=True)
+    quantity = models.PositiveIntegerField(default=1)
+    currency = CurrencyField()
+    mrr_cents = CentsField(default=0)
+    billing_cycle = models.CharField(max_length=20, choices=BillingCycle.choices)
+    current_period_start = models.DateTimeField(null=True)
+    current_period_end = models.DateTimeField(null=True)
+    cancel_at_period_end = models.BooleanField(default=False)
+    canceled_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "subscriptions"
+        constraints = [
+            models.CheckConstraint(condition=one_of("billing_cycle", BillingCycle), name="subscription_cycle_known"),
+            models.CheckConstraint(condition=Q(mrr_cents__gte=0), name="mrr_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan or 'Subscription'} ({self.status})"
