@@ -1,4 +1,4 @@
-"""Owns what agreed terms make of a month's usage: rated lines whose every amount can be worked out again. No framework."""
+"""Owns what agreed terms make of a month's usage: rated lines whose every amount can be worked out again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from billing_site.kit.currencies import exponent
 from billing_site.kit.money import Money, round_half_up
+from partners.terms import (
+    ContractWithoutPrice,
+    Flat,
+    Hybrid,
+    ImpossibleTerms,
+    PerDeed,
+    PerRequest,
+    Priced,
+    Terms,
+    UnknownPricingModel,
+    terms_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,29 +29,29 @@ if TYPE_CHECKING:
 
     from billing_site.kit.periods import Period
 
+__all__ = [
+    "METERS",
+    "WHOLE_MONTH",
+    "ContractWithoutPrice",
+    "Flat",
+    "Hybrid",
+    "ImpossibleTerms",
+    "NegativeUsage",
+    "PerDeed",
+    "PerRequest",
+    "Proration",
+    "RatedLine",
+    "Terms",
+    "UnknownMeter",
+    "UnknownPricingModel",
+    "rate",
+    "terms_for",
+]
+
 Meter = Literal["deed", "request"]
-PackageRounding = Literal["up", "exact"]
 Kind = Literal["fee", "usage", "minimum"]
-_Price = TypeVar("_Price", int, Decimal)
 
 METERS: Final[tuple[str, ...]] = get_args(Meter)
-_PACKAGE_OF_REQUESTS: Final = 1000
-
-
-class ContractWithoutPrice(ValueError):
-    """The terms name a pricing model but lack the price it needs."""
-
-    def __init__(self, pricing_model: str, missing: str) -> None:
-        """Say which price to enter."""
-        super().__init__(f"A {pricing_model} contract cannot be billed without {missing}: enter it on the contract.")
-
-
-class ImpossibleTerms(ValueError):
-    """No price, fee, minimum or included quantity is negative, and a package holds at least one unit."""
-
-
-class UnknownPricingModel(ValueError):
-    """Contracts are flat, per_deed, hybrid or per_request."""
 
 
 class UnknownMeter(ValueError):
@@ -47,64 +60,6 @@ class UnknownMeter(ValueError):
 
 class NegativeUsage(ValueError):
     """A month cannot use less than nothing; find the correction that took too much away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Agreed:
-    """What every pricing model has: a currency, and a floor for the month in its minor units."""
-
-    currency: str
-    minimum_cents: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse terms nobody can have signed."""
-        Money(self.minimum_cents, self.currency)
-        for name in ("minimum_cents", "monthly_fee_cents", "unit_price", "included"):
-            value = getattr(self, name, 0)
-            if not isinstance(value, int | Decimal) or not 0 <= value < Decimal("Infinity"):
-                msg = f"{name} is {value!s}: terms know exact numbers, none below zero."
-                raise ImpossibleTerms(msg)
-        if getattr(self, "package_size", 1) < 1:
-            msg = "A package holds at least one unit."
-            raise ImpossibleTerms(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flat(_Agreed):
-    """One fee a month, whatever is used."""
-
-    monthly_fee_cents: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerDeed(_Agreed):
-    """So many major units for each deed beyond those included."""
-
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hybrid(_Agreed):
-    """A base fee that includes some deeds, and a price for each one beyond."""
-
-    monthly_fee_cents: int
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerRequest(_Agreed):
-    """So many major units for each package of requests; `rounding` says whether a begun package counts whole."""
-
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
-    package_size: int = _PACKAGE_OF_REQUESTS
-    rounding: PackageRounding = "up"
-
-
-Priced = PerDeed | Hybrid | PerRequest
-Terms = Flat | Priced
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,56 +119,8 @@ class RatedLine:
     explanation: str
 
 
-def terms_for(  # noqa: PLR0913 - one argument per column of a contract
-    *,
-    pricing_model: str,
-    currency: str,
-    monthly_fee_cents: int | None = None,
-    unit_price: Decimal | None = None,
-    included: Decimal = Decimal(0),
-    minimum_cents: int = 0,
-    package_size: int = _PACKAGE_OF_REQUESTS,
-    rounding: PackageRounding = "up",
-) -> Terms:
-    """Read terms as a contract stores them; raise ContractWithoutPrice where its model's price is missing."""
-
-    def needed(price: _Price | None, name: str) -> _Price:
-        if price is None:
-            raise ContractWithoutPrice(pricing_model, name)
-        return price
-
-    match pricing_model:
-        case "flat":
-            # A flat contract at zero is a fee somebody forgot: it could never bill anything.
-            fee = needed(monthly_fee_cents or None, "a monthly fee")
-            return Flat(currency=currency, minimum_cents=minimum_cents, monthly_fee_cents=fee)
-        case "per_deed":
-            price = needed(unit_price, "a price per deed")
-            return PerDeed(currency=currency, minimum_cents=minimum_cents, unit_price=price, included=included)
-        case "hybrid":
-            return Hybrid(
-                currency=currency,
-                minimum_cents=minimum_cents,
-                monthly_fee_cents=needed(monthly_fee_cents, "a monthly fee"),
-                unit_price=needed(unit_price, "a price per deed"),
-                included=included,
-            )
-        case "per_request":
-            return PerRequest(
-                currency=currency,
-                minimum_cents=minimum_cents,
-                unit_price=needed(unit_price, f"a price per {package_size:,} requests"),
-                included=included,
-                package_size=package_size,
-                rounding=rounding,
-            )
-        case _:
-            msg = f"{pricing_model!r} is no pricing model: choose flat, per_deed, hybrid or per_request."
-            raise UnknownPricingModel(msg)
-
-
 def rate(terms: Terms, usage: Mapping[str, Decimal], proration: Proration = WHOLE_MONTH) -> tuple[RatedLine, ...]:
-    """Price a month's usage (meter to quantity); fee, included units and minimum count for the days the contract ran."""
+    """Price a month's usage (meter to quantity); fee, included units and minimum count for the days it ran."""
     _refuse_impossible(usage)
     lines = _agreed_lines(terms, usage, proration)
     return lines + _true_up(terms, sum(line.amount_cents for line in lines), proration)
@@ -237,8 +144,8 @@ def _refuse_impossible(usage: Mapping[str, Decimal]) -> None:
         if meter not in METERS:
             msg = f"Nobody agreed on a price for the meter {meter!r}: usage is counted in {' and '.join(METERS)}."
             raise UnknownMeter(msg)
-        if quantity < 0:
-            msg = f"The month's {meter} usage adds up to {quantity}: it cannot be below zero."
+        if not (Decimal(quantity).is_finite() and quantity >= 0):
+            msg = f"The month's {meter} usage adds up to {quantity}: it must be a number, not below zero."
             raise NegativeUsage(msg)
 
 
@@ -304,12 +211,18 @@ def _packages(terms: PerRequest, requests: Decimal) -> int:
 
 
 def _at_price(terms: Priced, billed: Decimal) -> str:
-    price = f"{terms.currency} {_plain(terms.unit_price)}"
+    price = _price(terms.unit_price, terms.currency)
     if not isinstance(terms, PerRequest):
         return f"{_plain(billed)} at {price}"
     if terms.rounding == "exact":
         return f"{_plain(billed)} at {price} per {terms.package_size:,}"
     return f"{_units(Decimal(_packages(terms, billed)), 'package')} of {terms.package_size:,} at {price}"
+
+
+def _price(unit_price: Decimal, currency: str) -> str:
+    # As exact as agreed, and never shorter than the currency writes: 0.0196, 0.50.
+    fraction = f"{unit_price:f}".partition(".")[2].rstrip("0")
+    return f"{currency} {unit_price:,.{max(exponent(currency), len(fraction))}f}"
 
 
 def _units(number: Decimal, name: str) -> str:
