@@ -1,0 +1,68 @@
+"""Owns the frozen facts that Stripe's objects are turned into: all a row needs, amounts in our minor units.
+
+Of the facts about one row the greatest `order` wins. Text that is "" and values that are None are not said by this
+object: whoever writes the row keeps what it has.
+"""
+
+from __future__ import annotations
+
+from payments.stripe.facts.base import (
+    AddressFacts,
+    Facts,
+    OrderKey,
+)
+from payments.stripe.facts.documents import (
+    CheckoutFacts,
+    CreditNoteFacts,
+    CreditNoteLineFacts,
+    CustomerFacts,
+    InvoiceFacts,
+    InvoiceLineFacts,
+    InvoicePaymentFacts,
+    SubscriptionFacts,
+    SubscriptionItemFacts,
+)
+from payments.stripe.facts.movements import (
+    BalanceTransactionFacts,
+    DisputeFacts,
+    FeeDetailFacts,
+    PaymentFacts,
+    PayoutFacts,
+    RefundFacts,
+)
+
+AnyFacts = (
+    CustomerFacts
+    | InvoiceFacts
+    | InvoicePaymentFacts
+    | PaymentFacts
+    | RefundFacts
+    | DisputeFacts
+    | BalanceTransactionFacts
+    | SubscriptionFacts
+    | PayoutFacts
+    | CreditNoteFacts
+    | CheckoutFacts
+)
+
+__all__ = [
+    "AddressFacts",
+    "AnyFacts",
+    "BalanceTransactionFacts",
+    "CheckoutFacts",
+    "CreditNoteFacts",
+    "CreditNoteLineFacts",
+    "CustomerFacts",
+    "DisputeFacts",
+    "Facts",
+    "FeeDetailFacts",
+    "InvoiceFacts",
+    "InvoiceLineFacts",
+    "InvoicePaymentFacts",
+    "OrderKey",
+    "PaymentFacts",
+    "PayoutFacts",
+    "RefundFacts",
+    "SubscriptionFacts",
+    "SubscriptionItemFacts",
+]
