@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.contrib.admin import apps as admin
 
 
 class BillingSiteConfig(AppConfig):
@@ -14,5 +14,6 @@ class BillingSiteConfig(AppConfig):
         from billing_site import checks  # noqa: F401 - registers itself
 
 
-class AdminConfig(DjangoAdminConfig):
+class AdminConfig(admin.AdminConfig):
+    default = False  # Django would find two defaults in this module
     default_site = "billing_site.admin.BackOffice"

@@ -35,7 +35,7 @@ class EmbeddedServerError(Exception):
 
 
 def socket_folder(var_dir: Path) -> Path:
-    """Name the folder of the sockets: short and without spaces whatever `var_dir` is (socket paths end at 107 bytes)."""
+    """Name the folder of the sockets: short and without spaces, for a socket path ends at 107 bytes."""
     digest = hashlib.sha256(str(Path(var_dir).resolve()).encode()).hexdigest()[:10]
     return Path("/tmp") / f"billing-{os.getuid()}-{digest}"  # noqa: S108 - owner and mode are checked at start
 
@@ -120,10 +120,8 @@ def _initialise(folder: Path) -> None:
 
 def _refuse_other_version(folder: Path) -> None:
     found = (folder / "PG_VERSION").read_text().strip()
-    printed = subprocess.run(
-        [_postgres_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True
-    )  # noqa: S603
-    major = printed.stdout.split()[2].split(".")[0]
+    version = [_postgres_binaries() / "postgres", "--version"]
+    major = subprocess.check_output(version, text=True).split()[2].split(".")[0]  # noqa: S603
     if found != major:
         raise EmbeddedServerError(
             f"{folder} was made by PostgreSQL {found}, the installed one is {major}: dump it with the old one, "
