@@ -106,6 +106,14 @@ def test_a_credited_invoice_mirrors_the_invoice(invoice):
     assert credited.tax_cents == -totals.tax_cents
 
 
+@pytest.mark.parametrize("quantity", ["1", "-1"])
+def test_the_odd_cent_of_document_tax_lands_on_the_same_line_of_a_credit(quantity):
+    totals = eur(*[line("0.10", quantity=quantity, tax="0.19")] * 2, rounding="document")
+    assert [abs(each.tax_cents) for each in totals.lines] == [2, 2]
+    totals = eur(*[line("0.10", quantity=quantity, tax="0.07")] * 2, rounding="document")
+    assert [abs(each.tax_cents) for each in totals.lines] == [1, 0]
+
+
 @given(invoices())
 def test_document_tax_is_rounded_once_per_rate(invoice):
     lines = invoice.pop("lines")

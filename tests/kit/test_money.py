@@ -63,6 +63,11 @@ def test_a_dollar_in_three_is_34_33_33():
     assert [part.cents for part in Money(100, "USD").allocate([1, 1, 1])] == [34, 33, 33]
 
 
+@pytest.mark.parametrize(("weights", "shares"), [([1, 3], [0, 2]), ([3, 1], [2, 0])])
+def test_among_equal_remainders_the_heavier_part_gains(weights, shares):
+    assert [part.cents for part in Money(2, "USD").allocate(weights)] == shares
+
+
 def test_a_part_without_weight_gets_nothing():
     assert [part.cents for part in Money(-101, "EUR").allocate([0, 1, 1])] == [0, -51, -50]
 
