@@ -176,6 +176,12 @@ class InvoiceFacts(Facts):
     lines: tuple[InvoiceLineFacts, ...]
     lines_are_complete: bool
     invoice_payments: tuple[InvoicePaymentFacts, ...]
+    subscription_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def user_id(self) -> str:
+        """The product's own id of the user: from the invoice's metadata, else from its subscription's."""
+        return self.metadata.get("user_id", "") or self.subscription_metadata.get("user_id", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

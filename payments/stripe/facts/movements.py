@@ -13,7 +13,8 @@ from payments.stripe.facts.base import Facts
 class PaymentFacts(Facts):
     """A payment, keyed by its intent or else its charge; told by either (`source`), which know different things.
 
-    Fee and net are in the settlement currency, and None until the balance transaction is known.
+    Fee and net are in the settlement currency, and None until the balance transaction is known. The failure goes with
+    the status: any other status than `failed` has none, so it is to be blanked then.
     """
 
     source: str

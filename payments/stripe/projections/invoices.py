@@ -75,6 +75,7 @@ def invoice(shape: Shape, seen: Seen) -> tuple[InvoiceFacts, ...]:
             lines=lines,
             lines_are_complete=not shape.has_more("lines"),
             invoice_payments=payments,
+            subscription_metadata=_subscription_metadata(shape),
         ),
     )
 
@@ -184,6 +185,11 @@ def _status(shape: Shape) -> str:
     if shape.flag("closed"):
         return "void"
     return "open" if shape.flag("attempted") else "draft"
+
+
+def _subscription_metadata(shape: Shape) -> dict[str, str]:
+    details = shape.child("parent", "subscription_details") or shape.child("subscription_details")
+    return metadata_of(details) if details else {}
 
 
 def _tax(shape: Shape, currency: str) -> int:

@@ -159,9 +159,13 @@ def _after_refunds(status: str, received: int, refunded: int) -> str:
 
 
 def _refunded_cents(charge: Shape, currency: str) -> int:
+    """Return the money given back. Stripe counts the uncaptured rest of a hold as refunded; it never was money."""
     if charge.says("captured") and not charge.flag("captured"):
         return 0
-    return charge.cents("amount_refunded", currency, default=0)
+    told = charge.cents("amount_refunded", currency, default=0)
+    amount = charge.cents("amount", currency)
+    released = amount - charge.cents("amount_captured", currency, default=amount)
+    return told - released if told >= released else told
 
 
 def _latest_charge(intent: Shape) -> Shape | None:
