@@ -57,8 +57,14 @@ def start_postgres(var_dir: Path, *, durable: bool = True) -> children.Child:
     if not (folder / "PG_VERSION").exists():
         _initialise(folder)
     _refuse_other_version(folder)
-    server = children.start(_postgres(folder, sockets=socket_folder(var_dir), durable=durable), var_dir=var_dir)
-    _wait_until(lambda: _answers_sql(var_dir), server=server)
+    program = _postgres(folder, sockets=socket_folder(var_dir), durable=durable)
+    server = children.start(program, var_dir=var_dir)
+    try:
+        _wait_until(lambda: _answers_sql(var_dir), server=server)
+    except EmbeddedServerError:
+        time.sleep(3)  # after a kill -9 the old backends may hold the memory for a moment
+        server = children.start(program, var_dir=var_dir)
+        _wait_until(lambda: _answers_sql(var_dir), server=server)
     _make_roles(var_dir)
     return server
 

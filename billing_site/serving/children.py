@@ -28,6 +28,7 @@ class Program:
     patience: float = 10
     environment: Mapping[str, str] | None = None
     keep_open: Sequence[int] = ()
+    in_sight: bool = False  # writes to the terminal instead of its log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,13 @@ class Child:
         self.process.wait()
         self.pid_file.unlink(missing_ok=True)
 
+    def clear_away(self) -> None:
+        """Kill what a child that ended by itself has left in its process group."""
+        self.process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.pid_file.unlink(missing_ok=True)
+
     def last_words(self, lines: int = 5) -> str:
         """Return the end of its log."""
         with contextlib.suppress(OSError):
@@ -68,8 +76,8 @@ def start(program: Program, *, var_dir: Path) -> Child:
         process = subprocess.Popen(  # noqa: S603 - every argv is written in this package
             program.argv,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            stdout=None if program.in_sight else log,
+            stderr=None if program.in_sight else log,
             env={**os.environ, **(program.environment or {})},
             pass_fds=program.keep_open,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 QUEUES = ("billing", "mirror")
 
 
 def main(arguments: list[str]) -> None:
-    from billing_site.celery import app
+    from celery.signals import worker_ready
 
+    from billing_site.celery import app
+    from billing_site.serving.readiness import note
+
+    def ready(**_: Any) -> None:
+        note("worker")
+
+    worker_ready.connect(ready, weak=False)
     app.worker_main(["worker", "--queues", ",".join(QUEUES), "--without-gossip", "--without-mingle", *arguments])
 
 

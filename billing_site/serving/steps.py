@@ -1,0 +1,93 @@
+"""What the demo does around the start of the servers, in one list: `python -m billing_site.serving.steps before|after`.
+
+One process for all steps of a phase, because importing the site costs more than most of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from billing_site.serving import progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One management command of the demo."""
+
+    phase: str
+    says: str
+    command: str
+    arguments: Callable[[datetime], list[str]] = lambda _now: []
+
+
+def last_month(now: datetime) -> str:
+    from zoneinfo import ZoneInfo
+
+    from django.conf import settings
+
+    from billing_site.kit.periods import month_of
+
+    return month_of(now, ZoneInfo(settings.BILLING_TIME_ZONE)).previous_month().label()
+
+
+def day(now: datetime, *, ago: int) -> str:
+    from django.utils import timezone
+
+    return (timezone.localtime(now).date() - timedelta(days=ago)).isoformat()
+
+
+STEPS = [
+    Step(
+        phase="before",
+        says="Migrating the database",
+        command="migrate",
+        arguments=lambda _now: ["--database=owner", "--no-input", "--skip-checks", "--verbosity=0"],
+    ),
+    Step(phase="before", says="Loading demo data", command="load_demo"),
+    Step(
+        phase="after",
+        says="Billing last month's partner contracts",
+        command="bill_partners",
+        arguments=lambda now: ["--month", last_month(now)],
+    ),
+    Step(
+        phase="after",
+        says="Reconciling yesterday with Stripe",
+        command="reconcile",
+        arguments=lambda now: ["--from", day(now, ago=1), "--to", day(now, ago=0)],
+    ),
+    Step(phase="after", says="Adding up the revenue", command="show_demo"),
+]
+
+
+def main(phase: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
+    with progress.told("Reading the settings" if phase == "before" else "Opening the books"):
+        import django
+
+        django.setup()
+    now = datetime.now(UTC)
+    for step in STEPS:
+        if step.phase == phase:
+            _take(step, now)
+
+
+def _take(step: Step, now: datetime) -> None:
+    from django.core.management import CommandError, call_command, get_commands
+
+    if step.command not in get_commands():
+        progress.warn(f"{step.says}: no command {step.command} here, skipped")
+        return
+    try:
+        with progress.told(step.says):
+            call_command(step.command, *step.arguments(now))
+    except CommandError as error:
+        sys.exit(f"{step.says} failed: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
