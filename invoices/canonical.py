@@ -1,0 +1,157 @@
+"""Owns the canonical invoice: everything a document prints, frozen, knowing neither tables nor pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+
+Kind = Literal["invoice", "credit_note"]
+Language = Literal["en", "de", "fr", "es", "ja"]
+_COUNTRY = 2
+Cell = str | int | Decimal | Money | None  # what an annex may print; numbers and money are written in the language
+
+
+class TaxSum(NamedTuple):
+    """One tax rate (a fraction: 0.19) of a document: what it was taken on, and how much it came to."""
+
+    rate: Decimal
+    net_cents: int
+    tax_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """Where a transfer goes; `iban` holds the plain account number where the country has no IBAN."""
+
+    holder: str
+    iban: str
+    bic: str = ""
+    bank_name: str = ""
+
+    @property
+    def has_iban(self) -> bool:
+        """An IBAN starts with the letters of a country."""
+        return len(self.iban) > _COUNTRY and self.iban[:_COUNTRY].isalpha()
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The seller or the buyer, as copied onto the document when it was issued."""
+
+    name: str
+    address_lines: tuple[str, ...] = ()
+    email: str = ""
+    tax_id: str = ""
+    registration: str = ""
+    bank: BankAccount | None = None
+    logo_svg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalLine:
+    """One line: `unit_price` in major units per `package_size` units, `service_end` exclusive."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount_cents: int
+    detail: str = ""
+    service_start: date | None = None
+    service_end: date | None = None
+    unit_label: str = ""
+    package_size: int = 1
+    tax_rate: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexGroup:
+    """Rows that belong together (one API key), with their own subtotal row."""
+
+    heading: str
+    rows: tuple[tuple[Cell, ...], ...]
+    subtotal: tuple[Cell, ...] = ()
+    key_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnnex:
+    """Pages that explain a metered amount: tiles, one bar per day, and a table in groups.
+
+    A tile's label, a column and the chart's title are either words the documents know in every language
+    (`invoices.pdf.labels`) or text printed as it stands. Each row has one cell per column.
+    """
+
+    title: str
+    period: Period
+    tiles: tuple[tuple[str, Cell], ...] = ()
+    daily: tuple[tuple[date, Decimal | int], ...] = ()
+    groups: tuple[AnnexGroup, ...] = ()
+    subtitle: str = ""
+    daily_title: str = "requests_per_day"
+    columns: tuple[str, ...] = ("endpoint", "requests", "deeds", "rate", "amount")
+
+    @property
+    def zone(self) -> str:
+        """The time zone its days are counted in."""
+        return self.period.zone.key
+
+
+Annex = UsageAnnex  # becomes a union when a floor brings another shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanonicalInvoice:
+    """An invoice or credit note as printed; amounts in minor units of `currency`, `period_end` exclusive.
+
+    An empty `number` is a draft. A credit note carries positive amounts and the number it `corrects`.
+    `paid_at` is printed as the day it has in its own zone: pass it in the seller's.
+    """
+
+    kind: Kind = "invoice"
+    number: str
+    issue_date: date | None
+    due_date: date | None = None
+    currency: str
+    language: Language = "en"
+    seller: Party
+    buyer: Party
+    lines: tuple[CanonicalLine, ...]
+    subtotal_cents: int
+    total_cents: int
+    amount_due_cents: int
+    discount_cents: int = 0
+    discount_label: str = ""
+    taxes: tuple[TaxSum, ...] = ()
+    tax_cents: int = 0
+    tax_name: str = ""
+    amount_paid_cents: int = 0
+    period_start: date | None = None
+    period_end: date | None = None
+    purchase_order: str = ""
+    contract_reference: str = ""
+    corrects: str = ""
+    notes: str = ""
+    terms: str = ""
+    pay_url: str = ""
+    paid_at: datetime | None = None
+    annexes: tuple[Annex, ...] = ()
+
+    @property
+    def is_draft(self) -> bool:
+        """Nothing was asked for yet: it has no number."""
+        return not self.number
+
+    @property
+    def is_paid(self) -> bool:
+        """An issued invoice on which nothing is owed any more, because it was paid."""
+        return self.kind == "invoice" and not self.is_draft and self.paid_at is not None and self.amount_due_cents <= 0
+
+    @property
+    def awaits_payment(self) -> bool:
+        """An issued invoice on which money is still owed."""
+        return self.kind == "invoice" and not self.is_draft and self.amount_due_cents > 0
