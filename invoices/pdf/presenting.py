@@ -1,0 +1,253 @@
+"""Owns what stands where on the first pages: a canonical invoice becomes the texts its template prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from invoices.canonical import CanonicalInvoice, CanonicalLine, Party
+from invoices.pdf.columns import Column, columns
+from invoices.pdf.giro import giro_code
+from invoices.pdf.labels import LABELS
+from invoices.pdf.pictures import data_address
+from invoices.pdf.usage import present_usage
+from invoices.pdf.wording import Wording
+
+KEPT_TOGETHER = 2  # lines that go with the totals to their page
+_RUNNER_LENGTH = 48  # a running head is one line
+_SHORT_REMARKS, _LETTERS_PER_LINE = 300, 45
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and its value; `style` is a class of the style sheet."""
+
+    label: str
+    value: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedParty:
+    """A party as an address block."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedLine:
+    """One line of the invoice table."""
+
+    description: str
+    details: tuple[str, ...]
+    quantity: str
+    price: str
+    per: str
+    tax: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The one figure a reader looks for."""
+
+    label: str
+    figure: str
+    currency: str
+    remark: str
+
+
+def present(invoice: CanonicalInvoice) -> dict[str, Any]:
+    """Return the context of `invoices/invoice.html`."""
+    say = Wording(invoice.language, invoice.currency)
+    title, number = say(invoice.kind), invoice.number or say("draft")
+    lines = [_line(line, say) for line in invoice.lines]
+    return {
+        "words": LABELS[invoice.language],
+        "language": invoice.language,
+        "title": title,
+        "number": number,
+        "issued_at": _midnight(invoice),
+        "runner": {"seller": _short(invoice.seller.name), "document": _short(f"{title} {number}")},
+        "page_words": _page_words(say),
+        "parties": [(say("from"), _party(invoice.seller, say)), (say("bill_to"), _party(invoice.buyer, say))],
+        "seller_name": invoice.seller.name,
+        "logo": data_address(invoice.seller.logo_svg),
+        "imprint": _imprint(invoice.seller, say),
+        "headline": _headline(invoice, say),
+        "pay_url": invoice.pay_url if invoice.awaits_payment and invoice.pay_url.startswith("https://") else "",
+        "stamp": _stamp(invoice, say),
+        "details": _details(invoice, say),
+        "shows_tax": _shows_tax(invoice),
+        "columns": _columns(invoice, lines, say),
+        "lines": lines[:-KEPT_TOGETHER],
+        "last_lines": lines[-KEPT_TOGETHER:],
+        "totals": _totals(invoice, say),
+        "giro_code": giro_code(invoice),
+        "transfer": _transfer(invoice, say),
+        "remarks": _remarks(invoice),
+        "annexes": [present_usage(annex, say) for annex in invoice.annexes],
+    }
+
+
+def _midnight(invoice: CanonicalInvoice) -> str:
+    """Date the file by the document and not by the clock, so that the same invoice gives the same bytes."""
+    day = invoice.issue_date
+    return datetime.combine(day, time.min, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if day else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _RUNNER_LENGTH else text[: _RUNNER_LENGTH - 1] + "…"
+
+
+def _page_words(say: Wording) -> tuple[str, str, str]:
+    before, rest = say("page").split("{page}")
+    between, after = rest.split("{pages}")
+    return before, between, after
+
+
+def _tax_id(party: Party, say: Wording) -> str:
+    return say("tax_id", number=party.tax_id) if party.tax_id else ""
+
+
+def _party(party: Party, say: Wording) -> PrintedParty:
+    lines = (*party.address_lines, party.email, _tax_id(party, say))
+    return PrintedParty(party.name, tuple(line for line in lines if line.strip()))
+
+
+def _imprint(seller: Party, say: Wording) -> str:
+    parts = (seller.name, *seller.address_lines, _tax_id(seller, say), seller.registration)
+    return " · ".join(part for part in parts if part.strip())
+
+
+def _headline(invoice: CanonicalInvoice, say: Wording) -> Headline:
+    label, cents, remark = "amount_due", invoice.amount_due_cents, ""
+    if invoice.kind == "credit_note":
+        label, cents = "amount_credited", invoice.total_cents
+        remark = say("issued_on", day=say.long_day(invoice.issue_date)) if invoice.issue_date else ""
+    elif invoice.is_paid and invoice.paid_at:
+        label, cents, remark = "amount_paid", invoice.total_cents, say("paid_on", day=say.long_day(invoice.paid_at))
+    elif invoice.due_date:
+        remark = say("due_by", day=say.long_day(invoice.due_date))
+    figure = say.money(cents)
+    return Headline(say(label), figure, "" if invoice.currency in figure else invoice.currency, remark)
+
+
+def _details(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    span = say.span(invoice.period_start, invoice.period_end) if invoice.period_start and invoice.period_end else ""
+    rows = (
+        Row(say("issued"), say.day(invoice.issue_date) if invoice.issue_date else ""),
+        Row(say("due"), say.day(invoice.due_date) if invoice.due_date else ""),
+        Row(say("period"), span),
+        Row(say("corrects"), invoice.corrects),
+        Row(say("purchase_order"), invoice.purchase_order),
+        Row(say("contract"), invoice.contract_reference),
+    )
+    return [row for row in rows if row.value.strip()]
+
+
+def _stamp(invoice: CanonicalInvoice, say: Wording) -> Row | None:
+    if invoice.is_draft:
+        return Row("", say("draft"), "draft")
+    return Row("", say("paid_stamp"), "paid") if invoice.is_paid else None
+
+
+def _shows_tax(invoice: CanonicalInvoice) -> bool:
+    return any(line.tax_rate for line in invoice.lines)
+
+
+def _columns(invoice: CanonicalInvoice, lines: list[PrintedLine], say: Wording) -> list[Column]:
+    tax = [(_tax_name(invoice, say), [line.tax for line in lines])] if _shows_tax(invoice) else []
+    others = [
+        (say("quantity"), [line.quantity for line in lines]),
+        (say("unit_price"), [text for line in lines for text in (line.price, line.per)]),
+        *tax,
+        (say("amount"), [line.amount for line in lines]),
+    ]
+    return columns(say("description"), others)
+
+
+def _line(line: CanonicalLine, say: Wording) -> PrintedLine:
+    span = say.span(line.service_start, line.service_end) if line.service_start and line.service_end else ""
+    return PrintedLine(
+        description=line.description,
+        details=tuple(text for text in (span, *line.detail.splitlines()) if text.strip()),
+        quantity=f"{say.number(line.quantity)} {line.unit_label}".strip(),
+        price=say.price(line.unit_price),
+        per=say("per", size=say.number(line.package_size)) if line.package_size != 1 else "",
+        tax=say.percent(line.tax_rate),
+        amount=say.money(line.amount_cents),
+    )
+
+
+def _tax_name(invoice: CanonicalInvoice, say: Wording) -> str:
+    return invoice.tax_name or say("tax")
+
+
+def _totals(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    is_credit = invoice.kind == "credit_note"
+    return [
+        *_before_tax(invoice, say),
+        *_taxes(invoice, say),
+        Row(say("total_credit" if is_credit else "total"), say.money(invoice.total_cents), "ruled grand"),
+        *([] if is_credit or not invoice.amount_paid_cents else _settled(invoice, say)),
+    ]
+
+
+def _before_tax(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    """A lone subtotal that equals the total says nothing, so it is left out."""
+    if not invoice.discount_cents:
+        return [Row(say("subtotal"), say.money(invoice.subtotal_cents))] if invoice.taxes else []
+    rows = [
+        Row(say("subtotal"), say.money(invoice.subtotal_cents)),
+        Row(invoice.discount_label or say("discount"), say.money(-invoice.discount_cents)),
+    ]
+    net = Row(say("net_total"), say.money(invoice.subtotal_cents - invoice.discount_cents))
+    return [*rows, net] if invoice.taxes else rows
+
+
+def _taxes(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    name = _tax_name(invoice, say)
+    return [
+        Row(
+            say("tax_on", tax=name, rate=say.percent(tax.rate), net=say.money(tax.net_cents)),
+            say.money(tax.tax_cents),
+            "" if i else "ruled",
+        )
+        for i, tax in enumerate(invoice.taxes)
+    ]
+
+
+def _settled(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    return [
+        Row(say("already_paid"), say.money(-invoice.amount_paid_cents)),
+        Row(say("amount_due"), say.money(invoice.amount_due_cents), "ruled grand"),
+    ]
+
+
+def _remarks(invoice: CanonicalInvoice) -> dict[str, list[str]]:
+    """Short notes and terms stand in the free space beside the totals, longer ones below."""
+    texts = [text.strip() for text in (invoice.notes, invoice.terms) if text.strip()]
+    is_short = sum(len(text) + _LETTERS_PER_LINE * text.count("\n") for text in texts) <= _SHORT_REMARKS
+    return {"beside": texts, "below": []} if is_short else {"beside": [], "below": texts}
+
+
+def _transfer(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
+    bank = invoice.seller.bank
+    if bank is None or not invoice.awaits_payment:
+        return []
+    rows = (
+        Row(say("beneficiary"), bank.holder or invoice.seller.name),
+        Row(say("iban" if bank.has_iban else "account"), _in_fours(bank.iban) if bank.has_iban else bank.iban),
+        Row(say("bic"), bank.bic),
+        Row(say("bank"), bank.bank_name),
+        Row(say("reference"), invoice.number),
+    )
+    return [row for row in rows if row.value.strip()]
+
+
+def _in_fours(iban: str) -> str:
+    compact = iban.replace(" ", "")
+    return " ".join(compact[i : i + 4] for i in range(0, len(compact), 4))
