@@ -121,6 +121,9 @@ class Invoice(models.Model):
     amount_due_cents = CentsField(default=0)
     rounding = models.CharField(max_length=10, choices=Rounding.choices, default=Rounding.DOCUMENT)
     tax_inclusive = models.BooleanField(default=False)
+    document_discount_cents = CentsField(
+        default=0, help_text="As agreed, in the language of the prices; spread over the lines."
+    )
     billing_period_start = models.DateField(null=True, blank=True)
     billing_period_end = models.DateField(
         null=True, blank=True, help_text="Exclusive: the first day that is not billed."
@@ -260,7 +263,10 @@ class InvoiceLine(models.Model):
     service_period_start = models.DateField(null=True, blank=True)
     service_period_end = models.DateField(null=True, blank=True, help_text="Exclusive.")
     tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0, help_text="A fraction: 0.19 is 19 %.")
-    discount_cents = CentsField(default=0)
+    discount_given_cents = CentsField(default=0, help_text="As agreed for this line, in the language of the price.")
+    discount_cents = CentsField(
+        default=0, editable=False, help_text="With its share of the document's discount, without tax."
+    )
     tax_cents = CentsField(default=0, editable=False)
     amount_cents = CentsField(default=0, editable=False)
     stripe_line_id = models.CharField(max_length=255, blank=True, editable=False)

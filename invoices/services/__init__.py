@@ -1,0 +1,41 @@
+"""The only writer of this app's tables. Each call is keyword-only, one transaction, and returns what it made."""
+
+from __future__ import annotations
+
+from invoices.services.copying import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
+from invoices.services.correcting import (
+    CreditExceedsInvoice,
+    CreditLine,
+    NotOpen,
+    SomethingWasPaid,
+    issue_credit_note,
+    void_invoice,
+    write_off_invoice,
+)
+from invoices.services.drafting import NewLine, NotADraft, draft_invoice, duplicate_invoice, recalculate_draft
+from invoices.services.issuing import NothingToIssue, issue_invoice, issue_invoices
+from invoices.services.settling import MoreThanIsDue, NotPayable, settle_invoice
+
+__all__ = [
+    "CreditExceedsInvoice",
+    "CreditLine",
+    "MoreThanIsDue",
+    "NewLine",
+    "NotADraft",
+    "NotOpen",
+    "NotPayable",
+    "NothingToIssue",
+    "SomethingWasPaid",
+    "copy_stripe_credit_note",
+    "copy_stripe_customer",
+    "copy_stripe_invoice",
+    "draft_invoice",
+    "duplicate_invoice",
+    "issue_credit_note",
+    "issue_invoice",
+    "issue_invoices",
+    "recalculate_draft",
+    "settle_invoice",
+    "void_invoice",
+    "write_off_invoice",
+]

@@ -1,0 +1,128 @@
+"""Drafts: made, changed and added up until they are issued."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from billing_site.kit.errors import Refused
+from invoices.enums import InvoiceStatus, LineKind, Origin
+from invoices.models import Customer, Invoice, InvoiceLine, Seller
+from invoices.totals import InvoiceTotals, LineDraft, total_invoice
+
+
+class NotADraft(Refused):
+    """Only a draft can be changed; correct an issued invoice with a credit note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLine:
+    """A line to draft: `unit_price` in major units per `package_size`, periods half-open."""
+
+    description: str
+    quantity: Decimal = Decimal(1)
+    unit_price: Decimal = Decimal(0)
+    kind: str = LineKind.ITEM
+    detail: str = ""
+    meter: str = ""
+    unit_label: str = ""
+    package_size: int = 1
+    tax_rate: Decimal = Decimal(0)
+    discount_given_cents: int = 0
+    service_period_start: dt.date | None = None
+    service_period_end: dt.date | None = None
+
+
+@transaction.atomic
+def draft_invoice(
+    *, customer: Customer, seller: Seller, currency: str, lines: Sequence[NewLine], by: str, **fields: Any
+) -> Invoice:
+    """Make a draft with its lines and totals. `fields` are further columns of the invoice, such as its period."""
+    given = {
+        "payment_terms_days": seller.payment_terms_days,
+        "language": customer.language,
+        "user_id": customer.user_id,
+    }
+    invoice = Invoice.objects.create(
+        customer=customer, seller=seller, currency=currency, metadata={"drafted_by": by}, **(given | fields)
+    )
+    rows = [InvoiceLine(invoice=invoice, position=n, **asdict(line)) for n, line in enumerate(lines, start=1)]
+    _write_totals(invoice, rows)
+    InvoiceLine.objects.bulk_create(rows)
+    invoice.save()
+    return invoice
+
+
+@transaction.atomic
+def recalculate_draft(*, invoice: Invoice) -> Invoice:
+    """Add the draft's lines up again, after any of them changed. Raises NotADraft."""
+    invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    refuse_unless_draft(invoice)
+    rows = list(invoice.lines.order_by("position"))
+    _write_totals(invoice, rows)
+    InvoiceLine.objects.bulk_update(rows, ["amount_cents", "discount_cents", "tax_cents"])
+    invoice.save()
+    return invoice
+
+
+@transaction.atomic
+def duplicate_invoice(*, invoice: Invoice, by: str) -> Invoice:
+    """Make a draft with the same customer, terms and lines, without dates and numbers."""
+    if invoice.seller is None:
+        raise NotADraft("Stripe's invoices are copied from Stripe; duplicate them there.")
+    copied = [
+        NewLine(**{name: getattr(line, name) for name in NewLine.__dataclass_fields__}) for line in invoice.lines.all()
+    ]
+    kept = (
+        "payment_terms_days",
+        "rounding",
+        "tax_inclusive",
+        "document_discount_cents",
+        "purchase_order",
+        "language",
+        "notes",
+    )
+    return draft_invoice(
+        customer=invoice.customer,
+        seller=invoice.seller,
+        currency=invoice.currency,
+        lines=copied,
+        by=by,
+        **{name: getattr(invoice, name) for name in kept},
+    )
+
+
+def refuse_unless_draft(invoice: Invoice) -> None:
+    if invoice.status != InvoiceStatus.DRAFT or invoice.origin != Origin.NATIVE:
+        raise NotADraft(
+            f"Invoice {invoice} is {invoice.get_status_display().lower()}, no draft; correct it with a credit note."
+        )
+
+
+def totals_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotals:
+    """Work out what these lines come to: the one computation of preview, draft, issue and nightly proof."""
+    drafts = [
+        LineDraft(line.quantity, line.unit_price, line.package_size, line.tax_rate, line.discount_given_cents)
+        for line in lines
+    ]
+    return total_invoice(
+        drafts,
+        currency=invoice.currency,
+        rounding=invoice.rounding,
+        tax_inclusive=invoice.tax_inclusive,
+        discount_cents=invoice.document_discount_cents,
+    )
+
+
+def _write_totals(invoice: Invoice, rows: Sequence[InvoiceLine]) -> None:
+    totals = totals_of(invoice, rows)
+    for row, line in zip(rows, totals.lines, strict=True):
+        row.amount_cents, row.discount_cents, row.tax_cents = line.amount_cents, line.discount_cents, line.tax_cents
+    invoice.subtotal_cents, invoice.discount_cents = totals.subtotal_cents, totals.discount_cents
+    invoice.tax_cents, invoice.total_cents = totals.tax_cents, totals.total_cents
+    invoice.amount_due_cents = totals.total_cents
