@@ -106,8 +106,10 @@ class Shape:
         return code
 
     def cents(self, key: str, currency: str, default: int | None = None) -> int:
-        """Return an amount in our minor units of `currency`; without a default it must be there."""
-        amount = self.whole(key, default)
+        """Return an amount in our minor units of `currency`; without a default (in ours) it must be there."""
+        if default is not None and not self.says(key):
+            return default
+        amount = self.whole(key)
         if amount == 0:
             return 0
         if not currency:

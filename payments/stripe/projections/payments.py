@@ -76,7 +76,7 @@ def charge(shape: Shape, seen: Seen) -> PaymentStory:
     return (facts, *_carried_by_charge(shape, seen))
 
 
-def _payment(  # noqa: PLR0913
+def _payment(
     shape: Shape,
     seen: Seen,
     *,
