@@ -1,0 +1,1 @@
+"""The door to Stripe: signatures, inbox, projections, the mirror and the fake server."""
