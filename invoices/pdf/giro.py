@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import segno.helpers
 
 from billing_site.kit.money import Money
 from invoices.canonical import BankAccount, CanonicalInvoice
+
+logger = logging.getLogger(__name__)
 
 _MOST = Money(999_999_999_99, "EUR")
 _LONGEST_NAME, _LONGEST_TEXT = 70, 140
@@ -18,7 +22,11 @@ def giro_code(invoice: CanonicalInvoice) -> str:
     if bank is None or not bank.has_iban or not invoice.awaits_payment or invoice.currency != "EUR":
         return ""
     due = Money(invoice.amount_due_cents, invoice.currency)
-    return _drawn(bank, invoice.seller.name, due, invoice.number) if due <= _MOST else ""
+    try:
+        return _drawn(bank, invoice.seller.name, due, invoice.number) if due <= _MOST else ""
+    except ValueError as too_long:  # the account still stands beside it in words
+        logger.warning("No GiroCode on %s: %s", invoice.number, too_long)
+        return ""
 
 
 def _drawn(bank: BankAccount, seller_name: str, due: Money, reference: str) -> str:

@@ -214,6 +214,12 @@ def test_only_a_transfer_in_euros_to_an_iban_gets_a_qr_code():
     assert "Account 1234567" in printed(replace(INVOICE, seller=local))
 
 
+def test_an_account_too_long_for_a_qr_code_is_still_printed():
+    endless = replace(SELLER, bank=BankAccount("Parcelbase", "DE" + "8" * 40))
+    assert "GiroCode" not in render_html(replace(INVOICE, seller=endless))
+    assert "IBAN DE88 8888" in printed(replace(INVOICE, seller=endless))
+
+
 def test_an_address_that_is_not_https_is_no_button():
     assert "Pay online" not in printed(replace(INVOICE, pay_url="javascript:alert(1)"))
 
