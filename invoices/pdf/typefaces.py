@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -50,7 +52,14 @@ def _typography(*, japanese: bool) -> Typography:
     fonts = FontConfiguration()
     names = ("latin.css", "japanese.css", "document.css") if japanese else ("latin.css", "document.css")
     sheets = tuple(_sheet(name, fonts) for name in names)
+    atexit.register(_tidy, os.getpid())
     return Typography(fonts, sheets)
+
+
+def _tidy(owner: int) -> None:
+    """Let WeasyPrint remove the folder it unpacked the faces to; a forked worker leaves its parent's alone."""
+    if os.getpid() == owner:
+        _typography.cache_clear()
 
 
 def _sheet(name: str, fonts: FontConfiguration) -> CSS:
