@@ -17,3 +17,10 @@ class BillingSiteConfig(AppConfig):
 class AdminConfig(admin.AdminConfig):
     default = False  # Django would find two defaults in this module
     default_site = "billing_site.admin.BackOffice"
+
+    def ready(self) -> None:
+        """Let every app register its pages, then redraw what other packages registered."""
+        super().ready()
+        from django.contrib.admin import site
+
+        site.finish()  # type: ignore[attr-defined]

@@ -1,0 +1,46 @@
+"""The admin's building blocks on django-unfold: pages, columns, totals, saved views, confirmed actions.
+
+Owns: how lists and forms look and behave. Does not own: which models are shown; each app composes its own pages.
+May import: the kit only.
+"""
+
+from __future__ import annotations
+
+from billing_site.kit.admin.bases import (
+    BackOfficeAdmin,
+    MoneyStackedInline,
+    MoneyTabularInline,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+)
+from billing_site.kit.admin.columns import badge, badge_column, link_column, link_to, money_cell, money_column, stripe_link
+from billing_site.kit.admin.confirmed import confirmed
+from billing_site.kit.admin.filters import DateRange
+from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormField, MoneyFormSet, MoneyWidget
+from billing_site.kit.admin.refusals import ServiceErrorsMixin
+from billing_site.kit.admin.saved_views import View
+from billing_site.kit.admin.totals import TotalsMixin
+
+__all__ = [
+    "BackOfficeAdmin",
+    "DateRange",
+    "MoneyForm",
+    "MoneyFormField",
+    "MoneyFormSet",
+    "MoneyStackedInline",
+    "MoneyTabularInline",
+    "MoneyWidget",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "ServiceErrorsMixin",
+    "TotalsMixin",
+    "View",
+    "badge",
+    "badge_column",
+    "confirmed",
+    "link_column",
+    "link_to",
+    "money_cell",
+    "money_column",
+    "stripe_link",
+]

@@ -1,0 +1,152 @@
+"""The pages every list and form is made of: read-only unless it says otherwise, a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.enums import ActionVariant
+
+from billing_site.kit.admin.confirmed import Confirmed
+from billing_site.kit.admin.history import HistoryMixin
+from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormSet, MoneyWidget, form_field_class
+from billing_site.kit.admin.refusals import ServiceErrorsMixin
+from billing_site.kit.admin.saved_views import View, ViewFilter, tabs
+
+
+class MoneyFieldsMixin:
+    """Shows columns of money in major units."""
+
+    form = MoneyForm
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **options: Any) -> Any:
+        form_class = form_field_class(db_field)
+        if form_class is not None:
+            options = {"form_class": form_class, "widget": MoneyWidget, **options}
+            return db_field.formfield(**options)
+        return super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]
+
+
+class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelAdmin):
+    """A page of ours: saved views, confirmed actions, money in major units, refusals as sentences."""
+
+    views: Sequence[View] = ()
+    list_per_page = 50
+    list_max_show_all = 500
+    show_full_result_count = False
+    list_filter_submit = True
+    list_fullwidth = True
+    compressed_fields = True
+    warn_unsaved_form = True
+    empty_value_display = "–"
+
+    def __init__(self, model: type[models.Model], admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        self._offer_on_the_page_of_one_row()
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Hand columns over as functions, so that their CSS class names what they show."""
+        return [self._column(name) for name in super().get_list_display(request)]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """Join what the columns show: a list costs the same number of queries at 1 row and at 50."""
+        given = super().get_list_select_related(request)
+        if given is True:
+            return True
+        wanted = set(given or ()).union(*(getattr(column, "related", ()) for column in self.get_list_display(request)))
+        return sorted(wanted)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        filters = list(super().get_list_filter(request))
+        return [*filters, ViewFilter] if any("=" not in view.asks for view in self.views) else filters
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        return {name: found for name, found in actions.items() if not _is_forbidden(found[0], request)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        context = {"tab_list": tabs(self.views, self.opts, request)} if self.views else {}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        buttons = super().get_actions_detail(request, object_id)
+        return [button for button in buttons if not _is_forbidden(getattr(button.method, "confirmed", None), request)]
+
+    def _column(self, name: Any) -> Any:
+        column = getattr(type(self), name, name) if isinstance(name, str) else name
+        return column if hasattr(column, "related") else name
+
+    def _offer_on_the_page_of_one_row(self) -> None:
+        for action in self.actions or ():
+            if isinstance(action, Confirmed):
+                setattr(self, f"{action.__name__}_one", _button(self, action))
+                self.actions_detail = [*self.actions_detail, f"{action.__name__}_one"]
+
+
+class ReadOnlyAdmin(BackOfficeAdmin):
+    """Facts from elsewhere: to be read, searched and exported, never typed over."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class MoneyTabularInline(MoneyFieldsMixin, TabularInline):
+    """Rows inside another row's page, in the currency of that row."""
+
+    formset = MoneyFormSet
+    extra = 0
+    tab = True
+
+
+class MoneyStackedInline(MoneyFieldsMixin, StackedInline):
+    """The same, one block a row."""
+
+    formset = MoneyFormSet
+    extra = 0
+    tab = True
+
+
+class ReadOnlyInline(MoneyTabularInline):
+    """Rows inside another row's page that are only read."""
+
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+def _is_forbidden(action: Any, request: HttpRequest) -> bool:
+    return isinstance(action, Confirmed) and not action.is_allowed(request)
+
+
+def _button(model_admin: BackOfficeAdmin, action: Confirmed) -> Callable[..., HttpResponse]:
+    """Offer a confirmed action on the page of one row, with the same question and the same answer."""
+
+    def press(request: HttpRequest, object_id: str) -> HttpResponse:
+        rows = model_admin.get_queryset(request)
+        row = get_object_or_404(rows, pk=object_id)
+        return action(model_admin, request, rows.filter(pk=row.pk))
+
+    press.short_description = action.label  # type: ignore[attr-defined]
+    press.url_path = action.__name__.replace("_", "-")  # type: ignore[attr-defined]
+    press.original_function_name = action.__name__  # type: ignore[attr-defined]
+    press.attrs, press.icon, press.variant = {}, None, ActionVariant.DEFAULT  # type: ignore[attr-defined]
+    press.confirmed = action  # type: ignore[attr-defined]
+    return press
