@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 PR_SET_PDEATHSIG = 1
+LARGEST_LOG = 10 * 2**20
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: dlopen after one may hang
 
 
@@ -72,6 +73,8 @@ def start(program: Program, *, var_dir: Path) -> Child:
     for folder in (pid_file.parent, log_file.parent):
         folder.mkdir(parents=True, exist_ok=True)
     end_left_over(pid_file, by=program.stop_signal, patience=program.patience)
+    if log_file.exists() and log_file.stat().st_size > LARGEST_LOG:
+        log_file.replace(log_file.with_suffix(".log.old"))
     with log_file.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - every argv is written in this package
             program.argv,

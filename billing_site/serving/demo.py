@@ -12,16 +12,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from billing_site import embedded
 from billing_site.serving import children, native, progress, readiness
-from billing_site.serving.children import Program
+from billing_site.serving.children import Child, Program
 from billing_site.serving.supervisor import FailedError, Supervisor
 
 OK = 200
+SECONDS_BETWEEN_EVENTS = 20
 
 
 class RefusedError(Exception):
@@ -61,40 +62,46 @@ def _start(supervisor: Supervisor, door: socket.socket) -> str:
     var_dir = supervisor.var_dir
     address = f"http://127.0.0.1:{door.getsockname()[1]}"
     environment = _demo_environment(var_dir, address)
+    run = var_dir / "run"
+    for name in ("steps", "site", "worker", "beat"):
+        readiness.forget(run, name)
     with progress.told("Starting PostgreSQL"):
         supervisor.run("PostgreSQL", lambda: embedded.start_postgres(var_dir))
     with progress.told("Starting Valkey"):
         supervisor.run("Valkey", lambda: embedded.start_valkey(var_dir))
-    _take_steps(supervisor, "before", environment)
-    with progress.told("Starting the web server, the worker, the clock and a pretended Stripe"):
-        programs = _programs(door, address, environment)
-        for program in programs:
-            readiness.forget(var_dir / "run", program.name)
-            supervisor.run(program.name, lambda program=program: children.start(program, var_dir=var_dir))
-        supervisor.wait_until(lambda: _everybody_ready(var_dir / "run", address), what="The site", seconds=90)
-    _take_steps(supervisor, "after", environment)
+    steps = _start_steps(supervisor, environment)
+    try:
+        _wait_for_steps(supervisor, steps, lambda: readiness.noted(run, "steps"))
+        with progress.told("Starting the web server, the worker, the clock and a pretended Stripe"):
+            for program in _programs(door, address, environment):
+                supervisor.run(program.name, lambda program=program: children.start(program, var_dir=var_dir))
+            supervisor.wait_until(lambda: _everybody_ready(run, address), what="The site", seconds=90)
+        readiness.ready_file(run, "site").touch()
+        _wait_for_steps(supervisor, steps, lambda: not steps.alive)
+    finally:
+        steps.stop()
     return address
 
 
-def _take_steps(supervisor: Supervisor, phase: str, environment: dict[str, str]) -> None:
-    argv = [sys.executable, "-m", "billing_site.serving.steps", phase]
-    steps = children.start(
-        Program(name=f"steps-{phase}", argv=argv, environment=environment, in_sight=True), var_dir=supervisor.var_dir
-    )
-    try:
-        supervisor.wait_until(lambda: not steps.alive, what=f"The phase {phase!r}", seconds=900)
-    finally:
-        steps.stop()
-    if steps.process.returncode:
+def _start_steps(supervisor: Supervisor, environment: dict[str, str]) -> Child:
+    argv = [sys.executable, "-m", "billing_site.serving.steps"]
+    program = Program(name="steps", argv=argv, environment=environment, in_sight=True)
+    return children.start(program, var_dir=supervisor.var_dir)
+
+
+def _wait_for_steps(supervisor: Supervisor, steps: Child, done: Callable[[], bool]) -> None:
+    supervisor.wait_until(lambda: done() or not steps.alive, what="The demo's preparation", seconds=900)
+    if steps.process.poll():
         raise FailedError("The demo could not be prepared; the reason stands above.")
 
 
 def _programs(door: socket.socket, address: str, environment: dict[str, str]) -> list[Program]:
     python = [sys.executable, "-m"]
     gunicorn = [*python, "gunicorn", "billing_site.wsgi", "--bind", f"fd://{door.fileno()}", "--no-control-socket"]
-    gunicorn += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--access-logfile", "-"]
+    gunicorn += ["--preload", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--access-logfile", "-"]
     stripe = [sys.executable, "manage.py", "stripe_sim", "--port", environment["STRIPE_API_BASE"].rpartition(":")[2]]
-    stripe += ["--webhook-url", f"{address}/webhooks/stripe/", "--live"]
+    stripe += ["--webhook-url", f"{address}/stripe/webhook/", "--webhook-secret", environment["STRIPE_WEBHOOK_SECRETS"]]
+    stripe += ["--live", str(SECONDS_BETWEEN_EVENTS)]
     celery = [*python, "billing_site.serving.worker", "--concurrency", "2"]
     return [
         Program(name="stripe", argv=stripe, environment=environment),
@@ -117,7 +124,7 @@ def _demo_environment(var_dir: Path, address: str) -> dict[str, str]:
         "DEMO_ADDRESS": address,
         "STRIPE_API_BASE": f"http://127.0.0.1:{_free_port()}",
         "STRIPE_API_KEY": "sk_test_" + "demo" * 8,
-        "STRIPE_WEBHOOK_SECRETS": "whsec_demo",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_" + "demo" * 8,
         readiness.VARIABLE: str(var_dir / "run"),
     }
 

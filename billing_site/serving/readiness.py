@@ -1,8 +1,9 @@
-"""How a child tells the supervisor that it is ready: a file whose place stands in its environment."""
+"""How processes tell each other that they are ready: by a file whose folder stands in their environment."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 VARIABLE = "READY_FOLDER"
@@ -12,6 +13,13 @@ def note(name: str) -> None:
     """Write that `name` is ready; does nothing when nobody asked."""
     if folder := os.environ.get(VARIABLE):
         ready_file(Path(folder), name).write_text(str(os.getpid()))
+
+
+def wait_for(name: str) -> None:
+    """Sleep until `name` is ready; returns at once when nobody asked."""
+    folder = os.environ.get(VARIABLE)
+    while folder and not noted(Path(folder), name):
+        time.sleep(0.1)
 
 
 def forget(folder: Path, name: str) -> None:

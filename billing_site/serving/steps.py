@@ -1,6 +1,6 @@
-"""What the demo does around the start of the servers, in one list: `python -m billing_site.serving.steps before|after`.
+"""What the demo does before and after the servers start, in one list and one process.
 
-One process for all steps of a phase, because importing the site costs more than most of them.
+One process, because importing the site costs more than most steps; it waits in between until the site is ready.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from billing_site.serving import progress
+from billing_site.serving import progress, readiness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +64,19 @@ STEPS = [
 ]
 
 
-def main(phase: str) -> None:
+def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
-    with progress.told("Reading the settings" if phase == "before" else "Opening the books"):
+    with progress.told("Reading the settings"):
         import django
 
         django.setup()
+    _take_all("before")
+    readiness.note("steps")
+    readiness.wait_for("site")
+    _take_all("after")
+
+
+def _take_all(phase: str) -> None:
     now = datetime.now(UTC)
     for step in STEPS:
         if step.phase == phase:
@@ -90,4 +97,4 @@ def _take(step: Step, now: datetime) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
