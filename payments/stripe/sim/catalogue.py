@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ class Catalogue(Ledger):
 
     def __init__(self, *, country: str = "US", default_currency: str = "usd", name: str = "Sim", **rest: Any) -> None:
         super().__init__(**rest)
+        self.tiers: dict[str, list[Obj]] = {}
         self._make(
             "account",
             id=ACCOUNT_ID,
@@ -56,6 +58,7 @@ class Catalogue(Ledger):
         interval: str | None = "month",
         interval_count: int = 1,
         usage_type: str = "licensed",
+        tiers: Sequence[Obj] = (),
         at: At = None,
         **fields: Any,
     ) -> Obj:
@@ -78,8 +81,10 @@ class Catalogue(Ledger):
             tax_behavior="unspecified",
             type="recurring" if recurring else "one_time",
             unit_amount=unit_amount,
+            billing_scheme="tiered" if tiers else "per_unit",
             **fields,
         )
+        self.tiers[made["id"]] = list(tiers)
         self._tell("price.created", made, at)
         return made
 
@@ -191,10 +196,20 @@ class Catalogue(Ledger):
         self._tell("customer.deleted", before, self.now(at))
         return gone
 
-    def webhook_endpoint(self, url: str, *, enabled_events: tuple[str, ...] = ("*",), at: At = None) -> Obj:
-        """Register where events are posted to; the secret that signs them is in no object but this answer."""
-        events, at = list(enabled_events), self.now(at)
-        return self._make("webhook_endpoint", url=url, enabled_events=events, created=at, status="enabled")
+    def webhook_endpoint(
+        self,
+        url: str,
+        secret: str | None = None,
+        *,
+        enabled_events: Sequence[str] = ("*",),
+        at: At = None,
+        **fields: Any,
+    ) -> Obj:
+        """Register where events are posted to; only this answer shows the secret that signs them."""
+        at, events = self.now(at), list(enabled_events)
+        made = self._make("webhook_endpoint", url=url, enabled_events=events, created=at, status="enabled", **fields)
+        self.secrets[made["id"]] = secret or self.store.new_id("whsec")
+        return {**made, "secret": self.secrets[made["id"]]}
 
 
 def card_details(card: Obj) -> Obj:
@@ -240,6 +255,3 @@ def _settings(name: str) -> Obj:
         },
         "sepa_debit_payments": {},
     }
-
-
-

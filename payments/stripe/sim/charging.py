@@ -30,6 +30,10 @@ class Terms(TypedDict, total=False):
     settled: bool
 
 
+class NotPayable(ValueError):
+    """The payment intent is paid or given up."""
+
+
 class Charging(Treasury):
     """Taking money from cards."""
 
@@ -48,6 +52,23 @@ class Charging(Treasury):
         at = self.now(at)
         intent = self._intent(amount, currency, customer, at, description=description, metadata=metadata or {})
         return self._attempt(intent, at, **terms)
+
+    def begin_payment(
+        self, amount: int, currency: str = "usd", *, customer: Ref | None = None, at: At = None, **fields: Any
+    ) -> Obj:
+        """Return a payment intent nobody has confirmed yet."""
+        return self._intent(amount, currency, customer, self.now(at), **fields)
+
+    def confirm_payment(
+        self, intent: Ref, *, payment_method: Ref | None = None, at: At = None, **terms: Unpack[Terms]
+    ) -> Obj:
+        """Try to pay an intent, with another card when one is given; return the charge."""
+        waiting = self.get("payment_intent", intent)
+        if waiting["status"] != "requires_payment_method":
+            raise NotPayable(f"This PaymentIntent is {waiting['status']} and cannot be confirmed.")
+        if payment_method:
+            waiting, _ = self._change("payment_intent", waiting, payment_method=id_of(payment_method))
+        return self._attempt(waiting, self.now(at), **terms)
 
     def _intent(self, amount: int, currency: str, customer: Ref | None, at: int, **fields: Any) -> Obj:
         intent_id = self.store.new_id("pi")
@@ -92,7 +113,9 @@ class Charging(Treasury):
     def _succeeded(self, intent: Obj, at: int, terms: Terms) -> Obj:
         amount = intent["amount"]
         outcome = _outcome("approved_by_network", "authorized", "Payment complete.")
-        made = self._charge(intent, at, status="succeeded", paid=True, captured=True, outcome=outcome, amount_captured=amount)
+        made = self._charge(
+            intent, at, status="succeeded", paid=True, captured=True, outcome=outcome, amount_captured=amount
+        )
         if not terms.get("settled", True):
             return made
         movement = self._book("charge", made, at=at, fee=terms.get("fee"), rate=terms.get("exchange_rate"))

@@ -30,7 +30,12 @@ class Checkout(Crediting):
     ) -> Obj:
         """Let somebody buy a price to the end; return the completed session."""
         begun = self.begin_checkout(
-            price, customer=customer, quantity=quantity, at=at, client_reference_id=client_reference_id, metadata=metadata
+            price,
+            customer=customer,
+            quantity=quantity,
+            at=at,
+            client_reference_id=client_reference_id,
+            metadata=metadata,
         )
         return self.complete_checkout(begun, email=email, at=at, **terms)
 
@@ -115,7 +120,9 @@ class Checkout(Crediting):
 
     def _bought(self, begun: Obj, line: Obj, buyer: str | None, at: int, **terms: Unpack[Terms]) -> Obj:
         if begun["mode"] == "payment":
-            paid = self.charge(buyer, begun["amount_total"], begun["currency"], at=at, metadata=begun["metadata"], **terms)
+            paid = self.charge(
+                buyer, begun["amount_total"], begun["currency"], at=at, metadata=begun["metadata"], **terms
+            )
             return {"payment_intent": paid["payment_intent"]}
         made = self.subscribe(buyer or "", line["price"], quantity=line["quantity"], at=at, **terms)
         return {"subscription": made["id"], "invoice": made["latest_invoice"]}

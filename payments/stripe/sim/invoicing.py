@@ -264,7 +264,9 @@ class Invoicing(Refunding):
     def _in_status(self, invoice: Ref, *statuses: str) -> Obj:
         found = self.get("invoice", invoice)
         if found["status"] not in statuses:
-            raise NotPossible(f"Invoice {found['id']} is {found['status']}; this needs one that is {' or '.join(statuses)}.")
+            raise NotPossible(
+                f"Invoice {found['id']} is {found['status']}; this needs one that is {' or '.join(statuses)}."
+            )
         return found
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from payments.stripe.sim.schema import Obj, api_version, blank
+from payments.stripe.sim.schema import Obj, api_version, blank, copied
 from payments.stripe.sim.store import Store
 
 At: TypeAlias = datetime | int | None
@@ -63,6 +62,7 @@ class Ledger:
         self.store = Store(seed)
         self.clock = clock
         self.request: Obj = {"id": None, "idempotency_key": None}
+        self.secrets: dict[str, str] = {}
         self.listeners: list[Callable[[Obj], None]] = []
         self._events: list[str] = []
 
@@ -97,13 +97,11 @@ class Ledger:
 
     def _change(self, kind: str, ref: Ref, **fields: Any) -> tuple[Obj, Obj]:
         """Change fields of an object; return it, and what they were before."""
-        before = self.get(kind, ref)
-        after = self.store.put({**before, **deepcopy(fields)})
-        return after, {key: before.get(key) for key, value in fields.items() if before.get(key) != value}
+        return self.store.change(kind, id_of(ref), fields)
 
     def _tell(self, event_type: str, obj: Obj, at: int, previous: Obj | None = None) -> Obj:
         """Write the event that says what happened; its copy of the object never changes again."""
-        content = {"object": deepcopy(obj)} | ({} if previous is None else {"previous_attributes": previous})
+        content = {"object": copied(obj)} | ({} if previous is None else {"previous_attributes": previous})
         event = self._make(
             "event",
             type=event_type,
@@ -125,6 +123,12 @@ class Ledger:
             for endpoint in self.store.newest_first("webhook_endpoint")
             if endpoint["status"] == "enabled" and {"*", event_type} & set(endpoint["enabled_events"])
         ]
+
+    def delivered(self, event: Ref) -> None:
+        """Note that one more endpoint has accepted an event."""
+        with self.store.lock:
+            waiting = self.get("event", event)["pending_webhooks"]
+            self._change("event", event, pending_webhooks=max(waiting - 1, 0))
 
     def _change_and_tell(self, event_type: str, kind: str, ref: Ref, at: int, **fields: Any) -> Obj:
         """Change an object and say so."""

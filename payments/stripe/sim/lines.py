@@ -62,20 +62,20 @@ def subscription_details(subscription: Obj) -> Obj:
     return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
 
 
-def period_cost(price: Obj, quantity: int) -> int:
-    """Return what a price costs for one period, in the smallest unit."""
-    if price["billing_scheme"] == "tiered":
-        return _tiered_cost(price, quantity)
+def period_cost(price: Obj, quantity: int, tiers: Sequence[Obj] = ()) -> int:
+    """Return what a price costs for one period, in the smallest unit; a price itself does not show its tiers."""
+    if tiers:
+        return _tiered_cost(tiers, quantity, graduated=price["tiers_mode"] == "graduated")
     return rounded(Decimal(price["unit_amount_decimal"] or 0) * quantity)
 
 
-def _tiered_cost(price: Obj, quantity: int) -> int:
+def _tiered_cost(tiers: Sequence[Obj], quantity: int, *, graduated: bool) -> int:
     """Graduated: each unit at its own tier; volume: all units at the tier the last one falls in."""
     cost, below = Decimal(0), 0
-    for tier in price["tiers"]:
+    for tier in tiers:
         top = quantity if tier["up_to"] is None else min(quantity, tier["up_to"])
-        units = top - below if price["tiers_mode"] == "graduated" else quantity
-        if units > 0 and (price["tiers_mode"] == "graduated" or top == quantity):
+        if graduated or top == quantity:
+            units = top - below if graduated else quantity
             cost += units * Decimal(tier["unit_amount_decimal"] or 0) + (tier["flat_amount"] or 0)
         if top == quantity:
             break

@@ -92,9 +92,7 @@ class Refunding(Charging):
         if not paid["paid"] or paid["disputed"]:
             raise NothingToDispute(f"Charge {paid['id']} cannot be disputed.")
         made = self._disputed(paid, paid["amount"] if amount is None else amount, at, reason)
-        movement = self._book(
-            "adjustment", made, at=at, sign=-1, fee=fee, rate=exchange_rate, category="dispute"
-        )
+        movement = self._book("adjustment", made, at=at, sign=-1, fee=fee, rate=exchange_rate, category="dispute")
         self._change("charge", paid, disputed=True)
         made, _ = self._change("dispute", made, balance_transactions=[movement])
         self._tell("charge.dispute.created", made, at)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from bisect import insort
 from collections import Counter, defaultdict
-from copy import deepcopy
 from threading import RLock
+from typing import cast
 
-from payments.stripe.sim.schema import Obj, kind_of, validate
+from payments.stripe.sim.schema import Obj, copied, kind_of, validate, validate_fields
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 24
@@ -19,6 +19,7 @@ class NoSuchObject(LookupError):
 
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"No such {kind}: '{object_id}'")
+        self.kind, self.object_id = kind, object_id
 
 
 class Store:
@@ -39,13 +40,21 @@ class Store:
         return f"{prefix}_{''.join(_digits(number))}"
 
     def put(self, obj: Obj) -> Obj:
-        """Keep an object, new or changed, after Stripe's schema has agreed."""
+        """Keep an object, once Stripe's schema agrees."""
         validate(obj)
         with self.lock:
             if obj["id"] not in self._objects:
                 insort(self._orders[kind_of(obj)], (obj.get("created", 0), len(self._objects), obj["id"]))
-            self._objects[obj["id"]] = deepcopy(obj)
+            self._objects[obj["id"]] = copied(obj)
         return obj
+
+    def change(self, kind: str, object_id: str, fields: Obj) -> tuple[Obj, Obj]:
+        """Change fields of an object; return it, and what they were before."""
+        validate_fields(kind, fields)
+        with self.lock:
+            before = self.get(kind, object_id)
+            self._objects[object_id] = before | copied(fields)
+            return self.get(kind, object_id), {key: before.get(key) for key in fields if before.get(key) != fields[key]}
 
     def get(self, kind: str, object_id: str) -> Obj:
         """Return a copy of an object; `NoSuchObject` when there is none of this kind, deleted ones included."""
@@ -53,12 +62,12 @@ class Store:
             obj = self._objects.get(object_id)
         if obj is None or obj["object"] != kind:
             raise NoSuchObject(kind, object_id)
-        return deepcopy(obj)
+        return cast("Obj", copied(obj))
 
     def find(self, object_id: str) -> Obj | None:
         """Return a copy of whatever has this id."""
         with self.lock:
-            return deepcopy(self._objects.get(object_id))
+            return cast("Obj | None", copied(self._objects.get(object_id)))
 
     def newest_first(self, kind: str) -> list[Obj]:
         """Return the living objects of a kind, latest `created` first; look, do not change."""

@@ -134,7 +134,7 @@ class Subscribing(Invoicing):
         draft = self._draft_invoice(
             subscription["customer"],
             subscription["currency"],
-            [_billed(subscription, item, free=in_trial) for item in subscription["items"]["data"]],
+            [self._billed(subscription, item, free=in_trial) for item in subscription["items"]["data"]],
             at,
             rates=subscription["default_tax_rates"],
             discounts=[self.get("discount", discount) for discount in subscription["discounts"]],
@@ -148,6 +148,20 @@ class Subscribing(Invoicing):
         opened = self.finalize(draft, at=at)
         by_card = opened["collection_method"] == "charge_automatically"
         return self.pay(opened, at=at, **terms) if opened["status"] == "open" and by_card else opened
+
+    def _billed(self, subscription: Obj, item: Obj, *, free: bool) -> Item:
+        price, quantity = item["price"], item["quantity"]
+        costs_nothing = free or price["recurring"]["usage_type"] == "metered"
+        return Item(
+            description=f"{'Trial period for' if free else f'{quantity} x'} {price['nickname'] or 'Subscription'}",
+            amount=0 if costs_nothing else period_cost(price, quantity, self.tiers[price["id"]]),
+            start=item["current_period_start"],
+            end=item["current_period_end"],
+            parent=subscription_parent(subscription["id"], item["id"]),
+            quantity=quantity,
+            price=price,
+            unit_amount_decimal=price["unit_amount_decimal"],
+        )
 
     def pay(self, invoice: Ref, *, at: At = None, **terms: Unpack[Terms]) -> Obj:
         """Try to collect an open invoice; its subscription falls past due, or becomes active again."""
@@ -165,7 +179,7 @@ class Subscribing(Invoicing):
             self._change_and_tell("customer.subscription.updated", "subscription", subscription, at, status=status)
 
     def fail_payment(self, owed: Ref, *, at: At = None, decline: str = "card_declined") -> Obj:
-        """Decline the next payment of a subscription (its renewal) or another try at an open invoice; return the invoice."""
+        """Decline the renewal of a subscription, or another try at an open invoice; return the invoice."""
         act = self.renew if id_of(owed).startswith("sub_") else self.pay
         return act(owed, at=at, decline=decline)
 
@@ -180,9 +194,13 @@ class Subscribing(Invoicing):
 
     def change_subscription(self, subscription: Ref, *, at: At = None, **fields: Any) -> Obj:
         """Change what needs no billing: metadata, description, collection, the wish to cancel."""
-        return self._change_and_tell("customer.subscription.updated", "subscription", subscription, self.now(at), **fields)
+        return self._change_and_tell(
+            "customer.subscription.updated", "subscription", subscription, self.now(at), **fields
+        )
 
-    def cancel(self, subscription: Ref, *, at: At = None, at_period_end: bool = False, reason: str | None = None) -> Obj:
+    def cancel(
+        self, subscription: Ref, *, at: At = None, at_period_end: bool = False, reason: str | None = None
+    ) -> Obj:
         """End a subscription now, or let it end with its period; return it."""
         at, old = self.now(at), self.get("subscription", subscription)
         why = {"comment": None, "feedback": None, "reason": reason or "cancellation_requested"}
@@ -195,23 +213,9 @@ class Subscribing(Invoicing):
         return ended
 
 
-def _billed(subscription: Obj, item: Obj, *, free: bool) -> Item:
-    price, quantity = item["price"], item["quantity"]
-    return Item(
-        description=f"{'Trial period for' if free else f'{quantity} ×'} {price['nickname'] or 'Subscription'}",
-        amount=0 if free or price["recurring"]["usage_type"] == "metered" else period_cost(price, quantity),
-        start=item["current_period_start"],
-        end=item["current_period_end"],
-        parent=subscription_parent(subscription["id"], item["id"]),
-        quantity=quantity,
-        price=price,
-        unit_amount_decimal=price["unit_amount_decimal"],
-    )
-
-
 def period_end(recurring: Obj, start: int, anchor: int) -> int:
     """Return when a period ends: days and weeks are counted, months and years keep the anchor's day where they can."""
-    count = recurring["interval_count"]
+    count = int(recurring["interval_count"])
     if recurring["interval"] in MONTHS:
         return add_months(start, count * MONTHS[recurring["interval"]], anchor)
     return start + count * DAY * (7 if recurring["interval"] == "week" else 1)

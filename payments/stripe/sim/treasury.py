@@ -88,6 +88,14 @@ class Treasury(Catalogue):
             status="available",
         )
 
+    def balance(self) -> Obj:
+        """Return what the account holds: available, and still settling."""
+        now = self.now()
+        rows = [row for row in self.store.newest_first("balance_transaction") if row["id"] not in self.paid_out]
+        due = [row for row in rows if row["available_on"] <= now]
+        later = [row for row in rows if row["available_on"] > now]
+        return self._draft("balance", available=_per_currency(due), pending=_per_currency(later))
+
     def payout(self, *, at: At = None, currency: str | None = None) -> list[Obj]:
         """Send what is available to the bank: one payout per currency with a positive balance, the source last."""
         at = self.now(at)
@@ -152,3 +160,8 @@ def _stripe_fee(fee: int, currency: str) -> Obj:
         "description": "Stripe processing fees",
         "type": "stripe_fee",
     }
+
+
+def _per_currency(rows: list[Obj]) -> list[Obj]:
+    codes = sorted({row["currency"] for row in rows})
+    return [{"amount": sum(r["net"] for r in rows if r["currency"] == code), "currency": code} for code in codes]
