@@ -26,6 +26,7 @@ class Reconciliation(models.Model):
     totals = models.JSONField(default=dict, help_text="Per currency: theirs, ours, difference, in minor units.")
 
     class Meta:
+        permissions = [("view_revenue", "Can view revenue")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(period_end__gt=models.F("period_start")), name="reconciliation_period_in_order"
