@@ -135,9 +135,6 @@ def _broken_invariants() -> list[str]:
     if connection.needs_rollback or connection.connection is None:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('billing_invariants')")
-        if cursor.fetchone()[0] is None:
-            return []
         cursor.execute("SELECT name, detail FROM billing_invariants")
         return [f"{name}: {detail}" for name, detail in cursor.fetchall()]
 
