@@ -34,6 +34,7 @@ class RunStatus(models.TextChoices):
 class EntryState(models.TextChoices):
     PREVIEWED = "previewed", "Previewed"
     BILLED = "billed", "Billed"
+    EMPTY = "empty", "Nothing to bill"
     PARKED = "parked", "Parked"
 
 

@@ -12,7 +12,13 @@ from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
 from invoices.models import Customer, Invoice, Seller
 from partners.enums import ContractStatus, EntryState, PackageRounding, PricingModel, RunStatus
-from partners.querysets import ApiUsageQuerySet, ContractQuerySet, UsageEventQuerySet
+from partners.querysets import (
+    ApiUsageQuerySet,
+    BillingRunEntryQuerySet,
+    BillingRunQuerySet,
+    ContractQuerySet,
+    UsageEventQuerySet,
+)
 
 
 @audited
@@ -178,6 +184,8 @@ class BillingRun(models.Model):
     approved_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    objects = BillingRunQuerySet.as_manager()
+
     class Meta:
         permissions = [("approve_billingrun", "Can approve and issue billing runs")]
         constraints = [
@@ -206,6 +214,8 @@ class BillingRunEntry(models.Model):
     lines = models.JSONField(default=list)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
+    objects = BillingRunEntryQuerySet.as_manager()
+
     class Meta:
         verbose_name = "run entry"
         verbose_name_plural = "run entries"
@@ -220,13 +230,15 @@ class BillingRunEntry(models.Model):
 
 @audited
 class BilledPeriod(models.Model):
-    """A contract's month is billed. This row is the idempotency key of the month end."""
+    """A contract's month is billed, or came to nothing (no invoice): the idempotency key of the month end."""
 
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="billed_periods")
     period_start = models.DateField()
     period_end = models.DateField(help_text="Exclusive.")
     revision = models.PositiveSmallIntegerField(default=1)
-    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="billed_period")
+    invoice = models.OneToOneField(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="billed_period"
+    )
     run = models.ForeignKey(BillingRun, on_delete=models.PROTECT, related_name="billed_periods")
     terms = models.JSONField(help_text="The contract's terms as they were applied.")
     usage = models.JSONField(help_text="The quantities they were applied to.")

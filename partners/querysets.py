@@ -1,14 +1,15 @@
-"""The sentences one can say about contracts and usage."""
+"""The sentences one can say about contracts, usage and runs."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Self
+from collections.abc import Collection
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
-from partners.enums import ContractStatus
+from partners.enums import ContractStatus, EntryState, Meter, RunStatus
 
 
 class ContractQuerySet(models.QuerySet):
@@ -27,6 +28,18 @@ class ContractQuerySet(models.QuerySet):
         billed = BilledPeriod.objects.filter(contract=OuterRef("pk"), period_start=start)
         return self.in_force(start=start, end=end).filter(~Exists(billed)).order_by("id")
 
+    def in_zones(self, zones: Collection[str]) -> Self:
+        """Billed in one of these time zones."""
+        return self.filter(billing_time_zone__in=zones)
+
+    def of(self, partner: Any | None) -> Self:
+        """Of one partner, or of all where none is named."""
+        return self if partner is None else self.filter(partner=partner)
+
+    def with_parties(self) -> Self:
+        """With everything an invoice copies."""
+        return self.select_related("partner__customer", "seller")
+
 
 class UsageEventQuerySet(models.QuerySet):
     def within(self, *, starts_at: dt.datetime, ends_at: dt.datetime) -> Self:
@@ -37,3 +50,55 @@ class ApiUsageQuerySet(models.QuerySet):
     def within(self, *, start: dt.date, end: dt.date) -> Self:
         """Days of [start, end), in the billing time zone of the partner."""
         return self.filter(day__gte=start, day__lt=end)
+
+    def counted_for(self, contracts: Collection[Any]) -> models.QuerySet[Any, dict[str, Any]]:
+        """Add up what each of these contracts rates on the days it runs: deeds by quantity, requests by number."""
+        in_force = Q(partner__contracts__end_date=None) | Q(day__lt=F("partner__contracts__end_date"))
+        return (
+            self.filter(in_force, partner__contracts__in=contracts, day__gte=F("partner__contracts__start_date"))
+            .order_by()
+            .values(contract_id=F("partner__contracts__id"))
+            .annotate(
+                deeds=Sum("quantity", filter=Q(event_type=Meter.DEED), default=0),
+                calls=Sum("requests", filter=Q(event_type=Meter.REQUEST), default=0),
+            )
+        )
+
+    def without_contract(self) -> Self:
+        """Used on a day on which the partner had no contract: nobody will be billed for it until somebody acts."""
+        from partners.models import Contract
+
+        agreed = Contract.objects.active().filter(
+            Q(end_date=None) | Q(end_date__gt=OuterRef("day")),
+            partner=OuterRef("partner"),
+            start_date__lte=OuterRef("day"),
+        )
+        return self.filter(~Exists(agreed))
+
+
+class BillingRunQuerySet(models.QuerySet):
+    def of_month(self, start: dt.date) -> Self:
+        return self.filter(period_start=start)
+
+    def unfinished(self) -> Self:
+        """Built or approved, and not issued: at most one per month."""
+        return self.filter(status__in=(RunStatus.BUILDING, RunStatus.PREVIEW, RunStatus.APPROVED))
+
+    def approved(self) -> Self:
+        return self.filter(status=RunStatus.APPROVED).order_by("period_start")
+
+
+class BillingRunEntryQuerySet(models.QuerySet):
+    def waiting(self) -> Self:
+        """Previewed, not yet billed: the work that is left."""
+        return self.filter(state=EntryState.PREVIEWED).order_by("id")
+
+    def billed(self) -> Self:
+        return self.filter(state=EntryState.BILLED)
+
+    def parked(self) -> Self:
+        return self.filter(state=EntryState.PARKED)
+
+    def decided(self) -> Self:
+        """Billed, or recorded as nothing to bill."""
+        return self.filter(state__in=(EntryState.BILLED, EntryState.EMPTY))
