@@ -1,0 +1,65 @@
+"""The only writer of this app's tables. Each call is keyword-only and returns what it made.
+
+Issuing a run is the one call that is many transactions: a chunk each, so that a crash costs at most one.
+"""
+
+from __future__ import annotations
+
+from partners.services.billing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
+from partners.services.due import due_contracts, due_months, running_contracts
+from partners.services.late import LateUsage, late_usage, usage_without_contract
+from partners.services.locks import MonthAtWork, month_at_work
+from partners.services.previews import Preview, Unpriceable, previews, terms_of
+from partners.services.runs import (
+    AlreadyIssuing,
+    NotApproved,
+    NotAPreview,
+    NotAWholeMonth,
+    NothingToApprove,
+    NothingToBill,
+    RunTotal,
+    RunUnderWay,
+    approve_run,
+    build_run,
+    cancel_run,
+    issue_run,
+    totals_of_run,
+)
+from partners.services.usage import UsageItem, UsageOutcome, record_requests, record_usage
+from partners.services.zones import UnknownTimeZone
+
+__all__ = [
+    "AlreadyBilled",
+    "AlreadyIssuing",
+    "InvoiceDiffers",
+    "LateUsage",
+    "MonthAtWork",
+    "NotAPreview",
+    "NotAWholeMonth",
+    "NotApproved",
+    "NothingToApprove",
+    "NothingToBill",
+    "Preview",
+    "PreviewDiffers",
+    "RunTotal",
+    "RunUnderWay",
+    "UnknownTimeZone",
+    "Unpriceable",
+    "UsageItem",
+    "UsageOutcome",
+    "approve_run",
+    "build_run",
+    "cancel_run",
+    "due_contracts",
+    "due_months",
+    "issue_run",
+    "late_usage",
+    "month_at_work",
+    "previews",
+    "record_requests",
+    "record_usage",
+    "running_contracts",
+    "terms_of",
+    "totals_of_run",
+    "usage_without_contract",
+]

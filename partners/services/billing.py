@@ -1,0 +1,152 @@
+"""One chunk of a run, one transaction: usage, rating, draft, billed period, and the numbers last."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+from invoices.models import Invoice
+from invoices.services import draft_invoice, issue_invoices
+from partners.enums import EntryState
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry
+from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
+from partners.services.zones import zone_named
+
+log = structlog.get_logger(__name__)
+
+
+class PreviewDiffers(Refused):
+    """What would be billed now is not what was approved; it is not billed silently."""
+
+
+class AlreadyBilled(Refused):
+    """The month of this contract is billed."""
+
+
+class InvoiceDiffers(Refused):
+    """The drafted invoice does not reproduce the rated lines; a fault of ours, and nothing to send to anybody."""
+
+
+def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
+    """Bill these entries together; where they fail together, each alone, so that only the failing one is parked."""
+    try:
+        _bill_together(run=run, ids=ids, on=on, now=now, by=by)
+    except (OperationalError, InterfaceError):
+        raise  # PostgreSQL went away or chose us as the victim of a deadlock: nothing is wrong with the contracts
+    except Exception as error:
+        log.exception("billing_chunk_failed", run=str(run), entries=len(ids))
+        if len(ids) == 1:
+            _park(ids[0], sentence_of(error))
+            return
+        for one in ids:
+            bill_entries(run=run, ids=[one], on=on, now=now, by=by)
+
+
+@transaction.atomic
+def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
+    drafted = [(entry, invoice) for entry, invoice in _draft_each(run, _claimed(ids), by) if invoice]
+    if not drafted:
+        return
+    issue_invoices(invoices=[invoice for _, invoice in drafted], on=on, now=now, by=by)
+    for entry, invoice in drafted:
+        entry.state, entry.invoice = EntryState.BILLED, invoice
+    BillingRunEntry.objects.bulk_update([entry for entry, _ in drafted], ["state", "invoice"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a broken promise is heard here, where it can be isolated
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
+    """Lock the entries that still wait, so that nobody parks or bills them beside us."""
+    return list(
+        BillingRunEntry.objects.waiting()
+        .filter(pk__in=ids)
+        .select_related("contract__partner__customer", "contract__seller")
+        .select_for_update(of=("self",))
+    )
+
+
+def _draft_each(
+    run: BillingRun, entries: Sequence[BillingRunEntry], by: str
+) -> list[tuple[BillingRunEntry, Invoice | None]]:
+    month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
+    found = previews(contracts=[entry.contract for entry in entries], month=month)
+    return [(entry, _draft_or_park(run, entry, one, by)) for entry, one in zip(entries, found, strict=True)]
+
+
+def _draft_or_park(run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, by: str) -> Invoice | None:
+    try:
+        with transaction.atomic():  # a savepoint: what fails here leaves its neighbours alone
+            return _draft(run, entry, found, by)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and stops nobody else
+        log.warning("contract_parked", run=str(run), contract=str(entry.contract), error=repr(error))
+        _park(entry.pk, sentence_of(error))
+        return None
+
+
+def _draft(run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, by: str) -> Invoice | None:
+    if isinstance(found, Unpriceable):
+        raise PreviewDiffers(found.reason)
+    _refuse_billed_twice(run, entry)
+    _refuse_difference(entry, found)
+    invoice = _invoice(found, by) if found.total_cents else None
+    BilledPeriod.objects.create(
+        contract=found.contract,
+        period_start=run.period_start,
+        period_end=run.period_end,
+        invoice=invoice,
+        run=run,
+        terms=found.terms_as_json(),
+        usage=found.usage_as_json(),
+    )
+    if invoice is None:
+        BillingRunEntry.objects.filter(pk=entry.pk).update(state=EntryState.EMPTY)
+    return invoice
+
+
+def _refuse_billed_twice(run: BillingRun, entry: BillingRunEntry) -> None:
+    billed = BilledPeriod.objects.filter(contract=entry.contract, period_start=run.period_start).first()
+    if billed is not None:
+        by = f"by invoice {billed.invoice}" if billed.invoice else "and came to nothing"
+        raise AlreadyBilled(f"{run} of {entry.contract} is billed already, {by}.")
+
+
+def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
+    if entry.currency != found.contract.currency or entry.total_cents != found.total_cents:
+        approved = Money(entry.total_cents, entry.currency)
+        raise PreviewDiffers(f"Approved were {approved}, now it is {found.total}; build the run again and look at it.")
+    if entry.lines != found.lines_as_json():
+        raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
+
+
+def _invoice(found: Preview, by: str) -> Invoice:
+    contract = found.contract
+    invoice = draft_invoice(
+        customer=contract.partner.customer,
+        seller=contract.seller,
+        currency=contract.currency,
+        lines=found.new_lines(),
+        by=by,
+        rounding=ROUNDING,
+        payment_terms_days=contract.payment_terms_days,
+        billing_period_start=found.served.start,
+        billing_period_end=found.served.end,
+        purchase_order=contract.purchase_order,
+        contract_reference=contract.reference,
+    )
+    amounts = list(invoice.lines.order_by("position").values_list("amount_cents", flat=True))
+    if invoice.total_cents != found.total_cents or amounts != [line.amount_cents for line in found.lines]:
+        raise InvoiceDiffers(f"The draft of {contract} is {invoice.total}, its rated lines are {found.total}.")
+    return invoice
+
+
+def _park(entry_id: int, reason: str) -> None:
+    BillingRunEntry.objects.waiting().filter(pk=entry_id).update(state=EntryState.PARKED, reason=reason)

@@ -1,0 +1,67 @@
+"""Which months are over and not billed: PostgreSQL decides from contracts and billed periods, not a calendar job."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from billing_site.kit.periods import Period, month_of
+from partners.models import Contract, Partner
+from partners.querysets import ContractQuerySet
+from partners.services.zones import UnknownTimeZone, zone_named
+
+_DUE = """
+SELECT DISTINCT month::date
+FROM api_partner_contracts AS contract
+JOIN unnest(%s::text[], %s::date[]) AS zone (name, this_month) ON zone.name = contract.billing_time_zone
+CROSS JOIN LATERAL generate_series(
+    date_trunc('month', contract.start_date::timestamp),
+    least(zone.this_month, contract.end_date)::timestamp - interval '1 day',
+    interval '1 month') AS month
+WHERE contract.status IN ('active', 'ended') AND NOT EXISTS (
+    SELECT FROM partners_billedperiod AS billed
+    WHERE billed.contract_id = contract.id AND billed.period_start = month::date)
+ORDER BY 1
+"""
+
+
+def due_months(*, now: dt.datetime) -> list[dt.date]:
+    """Return the first day of each month that is over for some contract and not billed for it, oldest first."""
+    current = {zone: _this_month(zone, now).start for zone in _zones()}
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [list(current), list(current.values())])
+        return [month for (month,) in cursor.fetchall()]
+
+
+def due_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = None) -> ContractQuerySet:
+    """Return the contracts for which this month is over, where they bill, and not billed."""
+    over = [zone for zone in _zones() if _month_in(zone, month).ends_at <= now]
+    return Contract.objects.unbilled(start=month.start, end=month.end).in_zones(over).of(partner)
+
+
+def running_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = None) -> ContractQuerySet:
+    """Return the unbilled contracts for which this month is not over yet."""
+    unbilled = Contract.objects.unbilled(start=month.start, end=month.end).of(partner)
+    return unbilled.exclude(pk__in=due_contracts(month=month, now=now).order_by().values("pk"))
+
+
+def _zones() -> list[str]:
+    return list(Contract.objects.active().order_by().values_list("billing_time_zone", flat=True).distinct())
+
+
+def _this_month(zone: str, now: dt.datetime) -> Period:
+    return month_of(now, _zone_or_utc(zone))
+
+
+def _month_in(zone: str, month: Period) -> Period:
+    return Period.month(month.start.year, month.start.month, _zone_or_utc(zone))
+
+
+def _zone_or_utc(name: str) -> ZoneInfo:
+    """A zone that does not exist must not hide its contract: it comes due by UTC, and the run parks it."""
+    try:
+        return zone_named(name, of="A contract")
+    except UnknownTimeZone:
+        return ZoneInfo("UTC")

@@ -1,0 +1,195 @@
+"""What a month of a contract would cost, worked out from its terms and the usage counted; nothing is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+
+from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+from invoices.services import NewLine
+from invoices.totals import LineDraft, total_invoice
+from partners.enums import Meter, PricingModel
+from partners.metering import DEED, REQUEST
+from partners.models import ApiUsage, BilledPeriod, Contract
+from partners.pricing import Proration, RatedLine, Terms, rate, terms_for
+from partners.services.zones import zone_named
+
+ROUNDING = "document"
+METER_OF = {
+    PricingModel.PER_DEED.value: Meter.DEED,
+    PricingModel.HYBRID.value: Meter.DEED,
+    PricingModel.PER_REQUEST.value: Meter.REQUEST,
+}
+_DESCRIPTIONS = {
+    "fee": "Monthly fee",
+    "minimum": "Minimum commitment",
+    DEED: "Deed retrievals",
+    REQUEST: "API requests",
+}
+_UNITS = {"fee": "month", "minimum": "", DEED: "", REQUEST: ""}
+
+
+class DaysDiffer(Refused):
+    """A contract that rates usage bills in the time zone in which its partner's days are counted."""
+
+
+class NotInForce(Refused):
+    """The contract does not run on any day of the month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """One contract's month rated: `served` are the days it ran, `total_cents` includes tax."""
+
+    contract: Contract
+    served: Period
+    usage: Mapping[str, Decimal]
+    terms: Terms
+    lines: tuple[RatedLine, ...]
+    total_cents: int
+    previous_total_cents: int | None = None
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_cents, self.contract.currency)
+
+    def lines_as_json(self) -> list[dict[str, Any]]:
+        """Return the lines as a run keeps them; decimals as text."""
+        return [{"description": description_of(line), **_plain(asdict(line))} for line in self.lines]
+
+    def terms_as_json(self) -> dict[str, Any]:
+        """Return the terms as they were applied."""
+        agreed = {"pricing_model": self.contract.pricing_model, "tax_rate": self.contract.tax_rate}
+        return _plain(agreed | asdict(self.terms) | {"served": f"{self.served.start}/{self.served.end}"})
+
+    def usage_as_json(self) -> dict[str, Any]:
+        """Return the quantities the terms were applied to, per meter."""
+        return _plain(dict(self.usage))
+
+    def new_lines(self) -> list[NewLine]:
+        """Return the lines as an invoice drafts them."""
+        return [
+            NewLine(
+                description=description_of(line),
+                detail=line.explanation,
+                kind=line.kind,
+                meter=line.meter or "",
+                unit_label=_UNITS[line.meter or line.kind],
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                package_size=line.package_size,
+                tax_rate=self.contract.tax_rate,
+                service_period_start=self.served.start,
+                service_period_end=self.served.end,
+            )
+            for line in self.lines
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpriceable:
+    """A contract whose month cannot be worked out, and what to do about it."""
+
+    contract: Contract
+    reason: str
+    previous_total_cents: int | None = None
+
+
+def description_of(line: RatedLine) -> str:
+    return _DESCRIPTIONS[line.meter or line.kind]
+
+
+def previews(*, contracts: Sequence[Contract], month: Period) -> Iterator[Preview | Unpriceable]:
+    """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody."""
+    usage = usage_of(contracts=contracts, start=month.start, end=month.end)
+    before = _billed_before(contracts, month.previous_month().start)
+    for contract in contracts:
+        previous = before.get(contract.reference)
+        try:
+            yield preview(contract=contract, month=month, usage=usage[contract.pk], previous_total_cents=previous)
+        except (Refused, ValueError, ArithmeticError) as error:
+            yield Unpriceable(contract=contract, reason=sentence_of(error), previous_total_cents=previous)
+
+
+def preview(
+    *, contract: Contract, month: Period, usage: Mapping[str, Decimal], previous_total_cents: int | None = None
+) -> Preview:
+    """Work out one contract's month from what was counted. Raises what makes a contract unpriceable."""
+    month = month_of_contract(contract, month)
+    served = month.overlap(contract.start_date, contract.end_date)
+    if served is None:
+        raise NotInForce(f"{contract} does not run on any day of {month.label()}.")
+    _refuse_other_days(contract)
+    terms = terms_of(contract)
+    lines = rate(terms, usage, Proration.of(month, contract.start_date, contract.end_date))
+    return Preview(
+        contract=contract,
+        served=served,
+        usage=usage,
+        terms=terms,
+        lines=lines,
+        total_cents=_total_with_tax(contract, lines),
+        previous_total_cents=previous_total_cents,
+    )
+
+
+def terms_of(contract: Contract) -> Terms:
+    """Read what a contract agrees on. Raises ContractWithoutPrice."""
+    by_request = contract.pricing_model == PricingModel.PER_REQUEST
+    return terms_for(
+        pricing_model=contract.pricing_model,
+        currency=contract.currency,
+        monthly_fee_cents=contract.monthly_fee_cents,
+        unit_price=contract.price_per_1000_requests if by_request else contract.price_per_deed,
+        included=Decimal(contract.included_requests if by_request else contract.included_deeds),
+        minimum_cents=contract.minimum_cents,
+        rounding="exact" if contract.rounding == "exact" else "up",
+    )
+
+
+def month_of_contract(contract: Contract, month: Period) -> Period:
+    """Return the calendar month as it is lived in the contract's billing time zone. Raises UnknownTimeZone."""
+    return Period.month(month.start.year, month.start.month, zone_named(contract.billing_time_zone, of=str(contract)))
+
+
+def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> dict[int, dict[str, Decimal]]:
+    """Return what was counted for each contract on the days of [start, end) on which it ran, per meter."""
+    counted = {contract.pk: {DEED: Decimal(0), REQUEST: Decimal(0)} for contract in contracts}
+    for row in ApiUsage.objects.within(start=start, end=end).counted_for(contracts):
+        counted[row["contract_id"]] = {DEED: Decimal(row["deeds"]), REQUEST: Decimal(row["calls"])}
+    return counted
+
+
+def _refuse_other_days(contract: Contract) -> None:
+    partner = contract.partner
+    if contract.pricing_model in METER_OF and partner.billing_time_zone != contract.billing_time_zone:
+        raise DaysDiffer(
+            f"{partner}'s usage is counted in days of {partner.billing_time_zone}, but {contract} bills in "
+            f"{contract.billing_time_zone}: give both the same time zone."
+        )
+
+
+def _total_with_tax(contract: Contract, lines: Sequence[RatedLine]) -> int:
+    drafts = [LineDraft(line.quantity, line.unit_price, line.package_size, contract.tax_rate) for line in lines]
+    return total_invoice(drafts, currency=contract.currency, rounding=ROUNDING).total_cents
+
+
+def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[str, int]:
+    """Return what the month before came to, whichever version of a contract it was billed on."""
+    rows = (
+        BilledPeriod.objects.filter(contract__reference__in={c.reference for c in contracts}, period_start=month_start)
+        .values_list("contract__reference")
+        .annotate(total=Sum("invoice__total_cents", default=0))
+    )
+    return dict(rows)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: f"{value.normalize():f}" if isinstance(value, Decimal) else value for name, value in values.items()}
