@@ -256,6 +256,13 @@ def test_periods_anchored_on_the_31st_keep_their_anchor():
     assert days == ["02-28 12", "03-31 12", "04-30 12", "05-31 12"]
 
 
+def test_a_canceled_subscription_renews_no_more():
+    sim = Sim()
+    subscription = sim.cancel(sim.subscribe(sim.customer("A"), sim.price(2999)))
+    with pytest.raises(ValueError, match="renews no more"):
+        sim.renew(subscription)
+
+
 def test_a_trial_bills_nothing_until_it_ends():
     sim = Sim()
     subscription = sim.subscribe(sim.customer("A"), sim.price(2999), trial_days=14)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 
 from payments.stripe.sim.charging import Terms
-from payments.stripe.sim.invoicing import Invoicing
+from payments.stripe.sim.invoicing import Invoicing, NotPossible
 from payments.stripe.sim.ledger import At, Ref, id_of, listed
 from payments.stripe.sim.lines import Item, period_cost, subscription_details, subscription_parent
 from payments.stripe.sim.schema import Obj
@@ -101,6 +101,8 @@ class Subscribing(Invoicing):
     def renew(self, subscription: Ref, *, at: At = None, **terms: Unpack[Terms]) -> Obj:
         """Begin the next period and bill it; return the invoice. Without `at`, the moment the old period ends."""
         old = self.get("subscription", subscription)
+        if old["status"] == "canceled":
+            raise NotPossible(f"Subscription {old['id']} is canceled and renews no more.")
         at = old["items"]["data"][0]["current_period_end"] if at is None else self.now(at)
         items = [self._moved_on(item, old["billing_cycle_anchor"]) for item in old["items"]["data"]]
         status = "active" if old["status"] == "trialing" else old["status"]
