@@ -12,7 +12,14 @@ from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_
 from billing_site.kit.money import Money
 from invoices.models import Customer, Invoice
 from payments.enums import BillingCycle, CreditKind, EventStatus, PaymentOrigin, PaymentStatus
-from payments.querysets import CreditQuerySet, PaymentQuerySet, StripeEventQuerySet, SubscriptionQuerySet
+from payments.querysets import (
+    BalanceTransactionQuerySet,
+    CreditQuerySet,
+    InvoicePaymentQuerySet,
+    PaymentQuerySet,
+    StripeEventQuerySet,
+    SubscriptionQuerySet,
+)
 
 
 class StripeEvent(models.Model):
@@ -32,8 +39,11 @@ class StripeEvent(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True, blank=True)
-    mirrored_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
+    mirrored_at = models.DateTimeField(null=True, blank=True)
+    mirror_attempts = models.PositiveSmallIntegerField(default=0)
+    next_mirror_at = models.DateTimeField(null=True, blank=True)
+    last_mirror_error = models.TextField(blank=True)
 
     objects = StripeEventQuerySet.as_manager()
 
@@ -48,6 +58,7 @@ class StripeEvent(models.Model):
             models.Index(fields=["next_attempt_at"], condition=Q(status=EventStatus.PENDING), name="stripe_event_due"),
             models.Index(fields=["object_id"], name="stripe_event_object"),
             models.Index(fields=["-received_at"], name="stripe_event_newest"),
+            models.Index(fields=["stripe_created_at"], condition=Q(mirrored_at=None), name="stripe_event_unmirrored"),
         ]
 
     def __str__(self) -> str:
@@ -212,6 +223,34 @@ class Dispute(models.Model):
         return self.stripe_dispute_id
 
 
+class InvoicePayment(models.Model):
+    """Stripe's tie between an invoice and what pays it, kept by ids: either side may be heard of first."""
+
+    stripe_id = models.CharField(max_length=600, unique=True)
+    stripe_invoice_id = models.CharField(max_length=255)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    stripe_charge_id = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=20)
+    amount_paid_cents = CentsField(default=0)
+    currency = CurrencyField()
+    paid_at = models.DateTimeField(null=True)
+
+    objects = InvoicePaymentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stripe_invoice_payments"
+        verbose_name = "invoice payment at Stripe"
+        verbose_name_plural = "invoice payments at Stripe"
+        indexes = [
+            models.Index(fields=["stripe_invoice_id"], name="invoice_payment_invoice"),
+            models.Index(fields=["stripe_payment_intent_id"], name="invoice_payment_intent"),
+            models.Index(fields=["stripe_charge_id"], name="invoice_payment_charge"),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
 class BalanceTransaction(models.Model):
     """A movement in Stripe's own ledger: what the money really did."""
 
@@ -229,6 +268,8 @@ class BalanceTransaction(models.Model):
     stripe_payout_id = models.CharField(max_length=255, blank=True)
     available_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+
+    objects = BalanceTransactionQuerySet.as_manager()
 
     class Meta:
         db_table = "balance_transactions"

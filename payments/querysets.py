@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 
 from payments.enums import EventStatus, PaymentOrigin, PaymentStatus
+from payments.stripe.handled import HANDLED_EVENT_TYPES
+
+if TYPE_CHECKING:
+    from payments.models import StripeEvent
 
 RECEIVED = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 
@@ -23,6 +27,45 @@ class StripeEventQuerySet(models.QuerySet):
 
     def pending(self) -> Self:
         return self.filter(status=EventStatus.PENDING)
+
+    def handled(self) -> Self:
+        """Of a type the books act on."""
+        return self.filter(type__in=HANDLED_EVENT_TYPES)
+
+    def in_order(self) -> Self:
+        """As Stripe made them; those of one second as they came in."""
+        return self.order_by("stripe_created_at", "id")
+
+    def to_mirror(self, *, now: dt.datetime) -> Self:
+        """In the books, and the mirror has yet to show it."""
+        settled = self.filter(mirrored_at=None, status__in=(EventStatus.APPLIED, EventStatus.UNHANDLED))
+        return settled.exclude(next_mirror_at__gt=now).in_order()
+
+    def newer_of_same_object(self, event: StripeEvent) -> Self:
+        """Tell what came after `event` about the same object."""
+        later = Q(stripe_created_at__gt=event.stripe_created_at)
+        tied = Q(stripe_created_at=event.stripe_created_at, pk__gt=event.pk)
+        return self.filter(later | tied, object_id=event.object_id, object_type=event.object_type)
+
+
+class InvoicePaymentQuerySet(models.QuerySet):
+    def standing(self) -> Self:
+        """Not given up; the one that settles first."""
+        return self.exclude(status="canceled").order_by("-paid_at", "stripe_id")
+
+    def of_payment(self, *, payment_intent_id: str | None, charge_id: str | None) -> Self:
+        by_intent = Q(stripe_payment_intent_id=payment_intent_id) if payment_intent_id else Q(pk=None)
+        by_charge = Q(stripe_charge_id=charge_id) if charge_id else Q(pk=None)
+        return self.filter(by_intent | by_charge)
+
+    def of_invoice(self, stripe_invoice_id: str) -> Self:
+        return self.filter(stripe_invoice_id=stripe_invoice_id)
+
+
+class BalanceTransactionQuerySet(models.QuerySet):
+    def of_charges(self) -> Self:
+        """Movements that bring in a payment."""
+        return self.filter(reporting_category="charge")
 
 
 class PaymentQuerySet(models.QuerySet):
@@ -42,6 +85,12 @@ class PaymentQuerySet(models.QuerySet):
     def without_fee(self) -> Self:
         """Succeeded at Stripe, fee and net not yet known."""
         return self.from_stripe().received().filter(stripe_fee_cents=None)
+
+    def naming(self, *, payment_intent_id: str = "", charge_id: str = "") -> Self:
+        """Known by its intent, or else by its charge."""
+        by_intent = Q(stripe_payment_intent_id=payment_intent_id) if payment_intent_id else Q(pk=None)
+        by_charge = Q(stripe_charge_id=charge_id) if charge_id else Q(pk=None)
+        return self.filter(by_intent | by_charge)
 
     def unallocated(self) -> Self:
         """Unapplied cash: received, not yet placed on an invoice."""
