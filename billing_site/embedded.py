@@ -126,7 +126,7 @@ def _initialise(folder: Path) -> None:
 
 def _refuse_other_version(folder: Path) -> None:
     found = (folder / "PG_VERSION").read_text().strip()
-    version = [_postgres_binaries() / "postgres", "--version"]
+    version = [str(_postgres_binaries() / "postgres"), "--version"]
     major = subprocess.check_output(version, text=True).split()[2].split(".")[0]  # noqa: S603
     if found != major:
         raise EmbeddedServerError(

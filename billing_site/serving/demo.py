@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _start(supervisor: Supervisor, door: socket.socket) -> str:
         _wait_for_steps(supervisor, steps, lambda: readiness.noted(run, "steps"))
         with progress.told("Starting the web server, the worker, the clock and a pretended Stripe"):
             for program in _programs(door, address, environment):
-                supervisor.run(program.name, lambda program=program: children.start(program, var_dir=var_dir))
+                supervisor.run(program.name, partial(children.start, program, var_dir=var_dir))
             supervisor.wait_until(lambda: _everybody_ready(run, address), what="The site", seconds=90)
         readiness.ready_file(run, "site").touch()
         _wait_for_steps(supervisor, steps, lambda: not steps.alive)
