@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef
 
 from invoices.enums import DocumentKind, InvoiceStatus, Origin
 
@@ -41,7 +40,4 @@ class InvoiceQuerySet(models.QuerySet):
 
     def awaiting_document(self) -> Self:
         """Issued invoices of ours whose PDF is not yet kept."""
-        from invoices.models import Document
-
-        kept = Document.objects.filter(invoice=OuterRef("pk"), kind=DocumentKind.INVOICE)
-        return self.native().issued().exclude(status=InvoiceStatus.VOID).filter(~Exists(kept))
+        return self.native().issued().exclude(status=InvoiceStatus.VOID).exclude(documents__kind=DocumentKind.INVOICE)
