@@ -88,7 +88,7 @@ Priced = PerDeed | Hybrid | PerRequest
 Terms = Flat | Priced
 
 
-def terms_for(  # noqa: PLR0913 - one argument per column of a contract
+def terms_for(
     *,
     pricing_model: str,
     currency: str,

@@ -6,7 +6,7 @@ Issuing a run is the one call that is many transactions: a chunk each, so that a
 from __future__ import annotations
 
 from partners.services.billing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
-from partners.services.due import due_contracts, due_months, running_contracts
+from partners.services.due import due_contracts, due_months, running_contracts, unbilled_contracts
 from partners.services.late import LateUsage, late_usage, usage_without_contract
 from partners.services.locks import MonthAtWork, month_at_work
 from partners.services.previews import Preview, Unpriceable, previews, terms_of
@@ -61,5 +61,6 @@ __all__ = [
     "running_contracts",
     "terms_of",
     "totals_of_run",
+    "unbilled_contracts",
     "usage_without_contract",
 ]

@@ -41,10 +41,15 @@ def due_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = 
     return Contract.objects.unbilled(start=month.start, end=month.end).in_zones(over).of(partner)
 
 
+def unbilled_contracts(*, month: Period, partner: Partner | None = None) -> list[Contract]:
+    """Return every contract that is not billed for this month, whether the month is over or still running."""
+    return list(Contract.objects.unbilled(start=month.start, end=month.end).of(partner).with_parties())
+
+
 def running_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = None) -> ContractQuerySet:
     """Return the unbilled contracts for which this month is not over yet."""
     unbilled = Contract.objects.unbilled(start=month.start, end=month.end).of(partner)
-    return unbilled.exclude(pk__in=due_contracts(month=month, now=now).order_by().values("pk"))
+    return unbilled.exclude(pk__in=due_contracts(month=month, now=now).order_by().values("pk")).with_parties()
 
 
 def _zones() -> list[str]:

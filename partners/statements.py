@@ -1,0 +1,87 @@
+"""A run as people read it on a terminal: one row per contract, the parked with their reasons, totals per currency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+from invoices.models import Document
+from partners.enums import EntryState
+from partners.metering import DEED, REQUEST
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
+from partners.services import Preview, Unpriceable, totals_of_run
+
+_UNITS = {DEED: ("deed", "deeds"), REQUEST: ("request", "requests")}
+
+
+def preview_table(month: Period, found: Sequence[Preview | Unpriceable]) -> Group:
+    """Show what a month would cost, beside the month before."""
+    table = _table(f"Preview of {month.label()}", "Month before")
+    sums: dict[str, Money] = {}
+    for one in found:
+        if isinstance(one, Preview):
+            sums[one.total.currency] = sums.get(one.total.currency, Money.zero(one.total.currency)) + one.total
+            table.add_row(*_named(one.contract), _usage(one.usage), str(one.total), _before(one))
+    parked = [(one.contract, one.reason) for one in found if isinstance(one, Unpriceable)]
+    return Group(table, *_endings(sums.values(), parked))
+
+
+def run_table(run: BillingRun) -> Group:
+    """Show what became of a run: invoice numbers, and where each document is kept."""
+    table = _table(f"Partner run of {run}", "Invoice", "Document")
+    entries = list(run.entries.select_related("contract__partner", "invoice").order_by("contract__partner__name", "pk"))
+    usage = {row.contract_id: row.usage for row in BilledPeriod.objects.filter(run=run)}
+    places = dict(Document.objects.filter(invoice__billed_period__run=run).values_list("invoice_id", "file_name"))
+    for entry in entries:
+        if entry.state != EntryState.PARKED:
+            table.add_row(*_named(entry.contract), _usage(usage.get(entry.contract_id, {})), *_outcome(entry, places))
+    parked = [(entry.contract, entry.reason) for entry in entries if entry.state == EntryState.PARKED]
+    return Group(table, *_endings([total.total for total in totals_of_run(run)], parked))
+
+
+def _table(title: str, *last: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("Partner", "Contract", "Model"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("Usage", justify="right")
+    table.add_column("Total", justify="right", no_wrap=True)
+    for heading in last:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _named(contract: Contract) -> tuple[str, str, str]:
+    return escape(contract.partner.name), escape(contract.reference), contract.get_pricing_model_display()
+
+
+def _usage(usage: Mapping[str, Any]) -> str:
+    counts = ((Decimal(count), _UNITS[meter]) for meter, count in usage.items())
+    return "\n".join(f"{count.normalize():,f} {many if count != 1 else one}" for count, (one, many) in counts if count)
+
+
+def _before(found: Preview) -> str:
+    if found.previous_total_cents is None:
+        return "new"
+    return str(Money(found.previous_total_cents, found.contract.currency))
+
+
+def _outcome(entry: BillingRunEntry, places: Mapping[int, str]) -> tuple[str, str, str]:
+    total = str(Money(entry.total_cents, entry.currency))
+    if entry.invoice is None:
+        return total, entry.get_state_display().lower(), ""
+    return total, str(entry.invoice), places.get(entry.invoice.pk, "waits for the worker")
+
+
+def _endings(totals: Iterable[Money], parked: Sequence[tuple[Contract, str]]) -> list[str]:
+    sums = [f"Total {total.currency}: {total}" for total in totals]
+    return [
+        *sums,
+        *(f"[bold]Parked[/bold] {escape(f'{contract} of {contract.partner}: {why}')}" for contract, why in parked),
+    ]
