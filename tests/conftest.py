@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.test import TransactionTestCase
 
+from billing_site.serving import readiness
 from tests import ground
 
 pytest_plugins = ["tests.stripe_sim_fixture"] if (Path(__file__).parent / "stripe_sim_fixture.py").exists() else []
@@ -85,31 +86,29 @@ def live_site(live_server) -> str:
 
 
 @pytest.fixture
-def celery_worker_process(transactional_db, redis_url) -> Iterator[subprocess.Popen]:
-    """Run a real Celery worker on the test database and the test Valkey, every queue, two children."""
-    log = settings.VAR_DIR / "log" / f"worker-{settings.TEST_DATABASE}.log"
-    with log.open("wb") as out:
+def celery_worker_process(transactional_db, redis_url, tmp_path) -> Iterator[subprocess.Popen]:
+    """Run a real Celery worker on the test database and the test Valkey: every queue, two children, log in tmp_path."""
+    with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "billing_site.serving.worker", "--concurrency", "2"],
             cwd=ground.ROOT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-            stdout=out,
-            stderr=out,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", readiness.VARIABLE: str(tmp_path)},
+            stdout=log,
+            stderr=log,
         )
     try:
-        _wait_for_line(log, "ready.", process=worker)
+        _wait_until_ready(worker, tmp_path)
         yield worker
     finally:
         worker.terminate()
         worker.wait(timeout=30)
-        log.unlink(missing_ok=True)
 
 
-def _wait_for_line(log: Path, words: str, *, process: subprocess.Popen, seconds: float = 60) -> None:
+def _wait_until_ready(worker: subprocess.Popen, folder: Path, *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
-    while words not in log.read_text():
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"{process.args} did not become ready:\n{log.read_text()[-2000:]}")
+    while not readiness.noted(folder, "worker"):
+        if worker.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"The worker did not become ready:\n{(folder / 'worker.log').read_text()[-2000:]}")
         time.sleep(0.1)
 
 

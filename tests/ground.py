@@ -21,9 +21,8 @@ from django.db import connections
 from billing_site import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
-_keepers: list[subprocess.Popen] = []  # outlive this process on purpose; referenced so that Python does not complain
 _SCHEMA_FOLDERS = {"migrations", "djstripe_migrations", "models"}
-_SCHEMA_MODULES = {"models", "roles", "apps", "audit", "settings", "database_role"}
+_SCHEMA_MODULES = {"models", "roles", "apps", "audit", "settings", "database_role", "schedule"}
 
 
 def take_share(var_dir: Path) -> IO[str]:
@@ -63,11 +62,11 @@ def _start_keeper(var_dir: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
-    _keepers.append(keeper)
     while not ((var_dir / "ready").exists() or keeper.poll() is not None):
         time.sleep(0.05)
-    if keeper.poll():
+    if keeper.returncode:
         raise RuntimeError((var_dir / "log" / "keeper.log").read_text().strip().splitlines()[-1])
+    keeper.returncode = 0  # it outlives this process on purpose, which Popen would complain about
 
 
 def ensure_template(*, anew: bool = False) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 from billing_site.serving import progress, readiness
 
@@ -22,6 +23,7 @@ class Step:
     says: str
     command: str
     arguments: Callable[[datetime], list[str]] = lambda _now: []
+    is_silent: bool = False
 
 
 def last_month(now: datetime) -> str:
@@ -47,6 +49,7 @@ STEPS = [
         command="migrate",
         arguments=lambda _now: ["--database=owner", "--no-input", "--skip-checks", "--verbosity=0"],
     ),
+    Step(phase="before", says="Writing the schedule", command="write_schedule", is_silent=True),
     Step(phase="before", says="Loading demo data", command="load_demo"),
     Step(
         phase="after",
@@ -91,7 +94,7 @@ def _take(step: Step, now: datetime) -> None:
         return
     try:
         with progress.told(step.says):
-            call_command(step.command, *step.arguments(now))
+            call_command(step.command, *step.arguments(now), **({"stdout": StringIO()} if step.is_silent else {}))
     except CommandError as error:
         sys.exit(f"{step.says} failed: {error}")
 

@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> None:
         note("worker")
 
     worker_ready.connect(ready, weak=False)
-    app.worker_main(["worker", "--queues", ",".join(QUEUES), "--without-gossip", "--without-mingle", *arguments])
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    app.worker_main(["worker", "--queues", ",".join(QUEUES), *quiet, *arguments])
 
 
 if __name__ == "__main__":
