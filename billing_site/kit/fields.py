@@ -28,7 +28,12 @@ class CurrencyField(models.CharField):
         super().__init__(*args, **kwargs)
 
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
-        return "char(3)"
+        """Say CHAR(3) as PostgreSQL does: a bulk insert drops the (3), and a bare char holds one letter."""
+        return "bpchar(3)"
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:  # noqa: ARG002
+        """Read no currency as no text: CHAR pads it with spaces."""
+        return value.strip() if value else value
 
 
 class RateField(models.DecimalField):
