@@ -38,7 +38,7 @@ SELECT 'fee', coalesce(nullif(p.settlement_currency, ''), p.currency), -p.stripe
         p.id, coalesce(p.stripe_charge_id, p.stripe_payment_intent_id)
     FROM payment_history p
     WHERE p.stripe_fee_cents <> 0 AND p.status IN ('succeeded', 'partially_refunded', 'refunded')
-    AND NOT EXISTS (SELECT FROM balance_transactions b WHERE b.stripe_id = p.stripe_balance_transaction_id)
+    AND NOT EXISTS (SELECT FROM balance_transactions b WHERE b.stripe_id = p.stripe_balance_transaction_id OR b.source_id = p.stripe_charge_id)
 UNION ALL
 -- Money that left at another rate than it came in at: what was settled now, against its share of what was settled then.
 -- Shares of partial refunds are cut from the running total, so that together they are the whole.

@@ -1,0 +1,66 @@
+"""Our copy of Stripe's ledger: movements are kept as fetched, also those that no event tells of (fees of the account)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+
+from payments.models import BalanceTransaction, StripeObject
+from payments.stripe.facts import BalanceTransactionFacts
+from payments.stripe.projections import facts_from_object
+
+
+def movements_of(fetched: Iterable[Mapping[str, Any]], *, fetched_at: dt.datetime, api_version: str) -> list[BalanceTransactionFacts]:
+    """Return the facts of fetched balance transactions, in their order."""
+    seen_at = int(fetched_at.timestamp())
+    facts = (one for obj in fetched for one in facts_from_object(obj, seen_at=seen_at, api_version=api_version))
+    return [one for one in facts if isinstance(one, BalanceTransactionFacts)]
+
+
+@transaction.atomic
+def keep_movements(*, fetched: Sequence[Mapping[str, Any]], fetched_at: dt.datetime, api_version: str) -> int:
+    """Keep the movements the ledger does not have yet, with what Stripe answered; return how many. Known ones stay."""
+    facts = movements_of(fetched, fetched_at=fetched_at, api_version=api_version)
+    ids = [one.stripe_id for one in facts]
+    known = set(BalanceTransaction.objects.filter(stripe_id__in=ids).values_list("stripe_id", flat=True))
+    new = {one.stripe_id: one for one in facts if one.stripe_id not in known}
+    evidence = [_kept(obj, fetched_at, api_version) for obj in fetched if obj["id"] in new]
+    StripeObject.objects.bulk_create(evidence, ignore_conflicts=True)
+    BalanceTransaction.objects.bulk_create([_row(one) for one in new.values()], ignore_conflicts=True)
+    return len(new)
+
+
+def _kept(obj: Mapping[str, Any], fetched_at: dt.datetime, api_version: str) -> StripeObject:
+    payload = json.dumps(obj, separators=(",", ":")).encode()
+    return StripeObject(
+        stripe_id=obj["id"],
+        object_type="balance_transaction",
+        api_version=api_version,
+        payload=payload,
+        sha256=hashlib.sha256(payload).hexdigest(),
+        fetched_at=fetched_at,
+    )
+
+
+def _row(facts: BalanceTransactionFacts) -> BalanceTransaction:
+    return BalanceTransaction(
+        stripe_id=facts.stripe_id,
+        type=facts.kind,
+        reporting_category=facts.reporting_category,
+        source_id=facts.source_id,
+        amount_cents=facts.amount_cents,
+        fee_cents=facts.fee_cents,
+        net_cents=facts.net_cents,
+        currency=facts.currency,
+        exchange_rate=facts.exchange_rate,
+        fee_details=[asdict(part) for part in facts.fee_details],
+        description=facts.description,
+        available_at=facts.available_at,
+        created_at=facts.created_at,
+    )
