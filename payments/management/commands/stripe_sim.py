@@ -6,12 +6,13 @@ import time
 from argparse import ArgumentParser
 from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.stripe.sim import Settlement, Sim
+from payments.stripe.sim import Settlement, Sim, keeping
 from payments.stripe.sim.company import API_KEY
 from payments.stripe.sim.live import Life
 from payments.stripe.sim.server import SimServer
@@ -34,6 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--webhook-secret", help="whsec_... that signs them")
         parser.add_argument("--latency", type=float, default=0.0, help="seconds every request waits")
         parser.add_argument("--live", type=float, metavar="SECONDS", help="let something happen every SECONDS")
+        parser.add_argument(
+            "--state", type=Path, metavar="FILE", help="begin with what is kept there; keep it on the way"
+        )
         parser.add_argument("--seed", type=int, default=1, help="what happens, and every id, follows from it")
 
     def handle(self, **options: Any) -> None:
@@ -45,18 +49,25 @@ class Command(BaseCommand):
             server = stack.enter_context(_server(sim, options["port"]))
             stack.enter_context(Postman(sim, told=self._tell))
             self._say(f"Fake Stripe at {server.url}  STRIPE_API_BASE={server.url} STRIPE_API_KEY={API_KEY}")
-            self._live(sim, options["live"], options["seed"])
+            try:
+                self._live(sim, options)
+            except KeyboardInterrupt:
+                self._say("Fake Stripe stopped.")
 
-    def _live(self, sim: Sim, every: float | None, seed: int) -> None:
-        life, never = Life(sim, seed=seed), Event()
-        try:
+    def _live(self, sim: Sim, options: dict[str, Any]) -> None:
+        state, life, never = options["state"], Life(sim, seed=options["seed"] + len(sim.events())), Event()
+
+        def told(sentence: str) -> None:
+            self._say(sentence)
+            if state:
+                keeping.save(sim, state, now=sim.now())
+
+        if not sim.store.newest_first("customer"):
             for _ in range(FIRST_CUSTOMERS):
-                self._say(life.happen())
-            if every:
-                life.run(every, never, told=self._say)
-            never.wait()
-        except KeyboardInterrupt:
-            self._say("Fake Stripe stopped.")
+                told(life.happen())
+        if options["live"]:
+            life.run(options["live"], never, told=told)
+        never.wait()
 
     def _tell(self, delivery: Delivery) -> None:
         self._say(f"  {delivery.event_type} {delivery.event_id} -> {delivery.status or 'no answer'}")
@@ -66,9 +77,16 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _clock() -> int:
+    return int(time.time())
+
+
 def _company(options: dict[str, Any]) -> Sim:
-    rates = {"eur": Settlement("eur"), "jpy": Settlement("usd", Decimal("0.0067"))}
-    sim = Sim(seed=f"live-{options['seed']}", clock=lambda: int(time.time()), settles=rates)
+    if options["state"] and options["state"].exists():
+        sim = keeping.load(options["state"], clock=_clock)
+    else:
+        rates = {"eur": Settlement("eur"), "jpy": Settlement("usd", Decimal("0.0067"))}
+        sim = Sim(seed=f"live-{options['seed']}", clock=_clock, settles=rates)
     sim.faults.latency = options["latency"]
     if options["webhook_url"]:
         sim.webhook_endpoint(options["webhook_url"], options["webhook_secret"])

@@ -20,7 +20,6 @@ class Life:
     def __init__(self, sim: Sim, *, seed: int = 1) -> None:
         self.sim = sim
         self._random = Random(seed)  # noqa: S311 - a repeatable dice, no secret
-        self._prices: dict[str, list[Obj]] = {}
 
     def happen(self) -> str:
         """Let one thing happen now; return a sentence about it."""
@@ -43,11 +42,15 @@ class Life:
             told(self.happen())
 
     def _price(self) -> Obj:
+        """Pick one of the plans there are; where a currency has none, it gets its own."""
         currency = self._random.choice(list(PRICES))
-        if currency not in self._prices:
-            made = [self.sim.price(amount, currency, product=f"Plan {currency.upper()}") for amount in PRICES[currency]]
-            self._prices[currency] = made
-        return self._random.choice(self._prices[currency])
+        known = [
+            row for row in self.sim.store.newest_first("price") if row["recurring"] and row["currency"] == currency
+        ]
+        return self._random.choice(known or self._plans(currency))
+
+    def _plans(self, currency: str) -> list[Obj]:
+        return [self.sim.price(amount, currency, product=f"Plan {currency.upper()}") for amount in PRICES[currency]]
 
     def _welcome(self) -> str:
         name = f"{self._random.choice(NAMES)} {self._random.choice(TRADES)}"
@@ -57,7 +60,9 @@ class Life:
         return f"{name} subscribed"
 
     def _active(self) -> Obj | None:
-        rows = [row for row in self.sim.store.newest_first("subscription") if row["status"] == "active"]
+        rows = [
+            row for row in self.sim.store.newest_first("subscription") if _is_monthly(row) and row["status"] == "active"
+        ]
         return self._random.choice(rows) if rows else None
 
     def _renew(self) -> str:
@@ -103,3 +108,7 @@ class Life:
 
     def _name(self, row: Obj) -> str:
         return str(self.sim.get("customer", row["customer"])["name"]) if row["customer"] else "a visitor"
+
+
+def _is_monthly(subscription: Obj) -> bool:
+    return bool(subscription["items"]["data"][0]["price"]["recurring"]["interval"] == "month")

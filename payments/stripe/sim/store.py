@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, seed: str) -> None:
         self.lock = RLock()
-        self._seed = seed
+        self.seed = seed
         self._counted: Counter[str] = Counter()
         self._objects: dict[str, Obj] = {}
         self._orders: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
@@ -36,7 +36,7 @@ class Store:
         """Return the next id of a prefix: the same seed gives the same ids in the same order."""
         with self.lock:
             self._counted[prefix] += 1
-            number = int.from_bytes(hashlib.sha256(f"{self._seed}/{prefix}/{self._counted[prefix]}".encode()).digest())
+            number = int.from_bytes(hashlib.sha256(f"{self.seed}/{prefix}/{self._counted[prefix]}".encode()).digest())
         return f"{prefix}_{''.join(_digits(number))}"
 
     def put(self, obj: Obj) -> Obj:
@@ -74,6 +74,20 @@ class Store:
         with self.lock:
             found = [self._objects[object_id] for _, _, object_id in reversed(self._orders[kind])]
         return [obj for obj in found if not obj.get("deleted")]
+
+    def everything(self) -> Obj:
+        """Return the whole memory as JSON; `remember` takes it back."""
+        with self.lock:
+            return cast("Obj", copied({"counted": dict(self._counted), "objects": list(self._objects.values())}))
+
+    def remember(self, memory: Obj) -> None:
+        """Put another store's memory in the place of this one's; it was validated when it was made."""
+        with self.lock:
+            self._counted = Counter(memory["counted"])
+            self._objects = {obj["id"]: obj for obj in memory["objects"]}
+            self._orders.clear()
+            for place, obj in enumerate(memory["objects"]):
+                insort(self._orders[kind_of(obj)], (obj.get("created", 0), place, obj["id"]))
 
     def delete(self, kind: str, object_id: str) -> Obj:
         """Leave only the tombstone Stripe shows of a deleted object."""
