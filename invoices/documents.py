@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from billing_site.kit.errors import Refused
 from invoices import pdf
 from invoices.annexes import annexes_for
-from invoices.canonical import BankAccount, CanonicalInvoice, CanonicalLine, Party, TaxSum
+from invoices.canonical import BankAccount, CanonicalInvoice, CanonicalLine, Language, Party, TaxSum
 from invoices.enums import DocumentKind, InvoiceStatus, Origin
 from invoices.models import Document, Invoice, InvoiceLine
 from invoices.services.drafting import totals_of
@@ -68,7 +68,7 @@ def canonical_of(invoice: Invoice) -> CanonicalInvoice:
         issue_date=invoice.issue_date,
         due_date=invoice.due_date,
         currency=invoice.currency,
-        language=invoice.language,
+        language=cast("Language", invoice.language),
         seller=_seller(invoice),
         buyer=_party(invoice.bill_to or bill_to_of(invoice.customer)),
         lines=tuple(_line(line) for line in lines),

@@ -155,10 +155,8 @@ def reverse_allocation(*, allocation: Allocation, now: dt.datetime, by: str) -> 
     if allocation.reverses_id or hasattr(allocation, "reversed_by"):
         raise AlreadyReversed("This allocation is reversed already, or is itself a reversal.")
     amount = allocation.amount_cents
-    if allocation.payment_id:
-        Payment.objects.filter(pk=allocation.payment_id).update(allocated_cents=F("allocated_cents") - amount)
-    else:
-        Credit.objects.filter(pk=allocation.credit_id).update(remaining_cents=F("remaining_cents") + amount)
+    Payment.objects.filter(allocations=allocation).update(allocated_cents=F("allocated_cents") - amount)
+    Credit.objects.filter(allocations=allocation).update(remaining_cents=F("remaining_cents") + amount)
     settle_invoice(invoice=allocation.invoice, amount_cents=-amount, now=now)
     return Allocation.objects.create(
         invoice=allocation.invoice,

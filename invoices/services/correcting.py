@@ -14,7 +14,8 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
 from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Origin
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
-from invoices.services.issuing import take_numbers
+from invoices.services.drafting import rounding_of
+from invoices.services.issuing import seller_of, take_numbers
 from invoices.services.settling import close_or_reopen
 from invoices.totals import InvoiceTotals, LineDraft, total_invoice
 
@@ -93,7 +94,7 @@ def issue_credit_note(
     rest = totals.total_cents - reduces_due
     note = CreditNote.objects.create(
         invoice=invoice,
-        number=take_numbers(seller=invoice.seller, kind=DocumentKind.CREDIT_NOTE, year=on.year, count=1)[0],
+        number=take_numbers(seller=seller_of(invoice), kind=DocumentKind.CREDIT_NOTE, year=on.year, count=1)[0],
         currency=invoice.currency,
         subtotal_cents=totals.subtotal_cents,
         tax_cents=totals.tax_cents,
@@ -133,7 +134,7 @@ def _credited(invoice: Invoice, lines: Sequence[CreditLine]) -> InvoiceTotals:
         LineDraft(Decimal(1), Money(line.amount_cents, invoice.currency).major, tax_rate=line.tax_rate)
         for line in lines
     ]
-    return total_invoice(drafts, currency=invoice.currency, rounding=invoice.rounding)
+    return total_invoice(drafts, currency=invoice.currency, rounding=rounding_of(invoice))
 
 
 def _refuse_more_than_invoiced(invoice: Invoice, credited_cents: int) -> None:

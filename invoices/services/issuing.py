@@ -57,6 +57,13 @@ def take_numbers(*, seller: Seller, kind: DocumentKind, year: int, count: int) -
     return [pattern.format(year=year, seq=number) for number in range(last - count + 1, last + 1)]
 
 
+def seller_of(invoice: Invoice) -> Seller:
+    """Return who issues it. Raises NothingToIssue for a draft without a seller."""
+    if invoice.seller is None:
+        raise NothingToIssue(f"{invoice} has no seller; choose one before issuing it.")
+    return invoice.seller
+
+
 def bill_to_of(customer: Customer) -> dict[str, Any]:
     """Copy who is billed, as printed."""
     return {
@@ -78,8 +85,7 @@ def sold_by_of(seller: Seller) -> dict[str, Any]:
 
 def _refuse_unissuable(draft: Invoice) -> None:
     refuse_unless_draft(draft)
-    if draft.seller is None:
-        raise NothingToIssue(f"{draft} has no seller; choose one before issuing it.")
+    seller_of(draft)
     if not draft.lines.exists():
         raise NothingToIssue(f"{draft} has no lines; add one before issuing it.")
 
@@ -88,17 +94,17 @@ def _with_copies(invoice: Invoice, *, on: dt.date, now: dt.datetime, by: str) ->
     invoice.status = InvoiceStatus.OPEN
     invoice.issue_date, invoice.issued_at = on, now
     invoice.due_date = invoice.due_date or on + dt.timedelta(days=invoice.payment_terms_days)
-    invoice.bill_to, invoice.sold_by = bill_to_of(invoice.customer), sold_by_of(invoice.seller)
+    invoice.bill_to, invoice.sold_by = bill_to_of(invoice.customer), sold_by_of(seller_of(invoice))
     invoice.metadata = {**invoice.metadata, "issued_by": by}
     return invoice
 
 
 def _number(invoices: Sequence[Invoice], *, year: int) -> None:
-    by_seller: dict[int, list[Invoice]] = {}
+    by_seller: dict[Seller, list[Invoice]] = {}
     for invoice in invoices:
-        by_seller.setdefault(invoice.seller_id, []).append(invoice)
-    for seller_id in sorted(by_seller):
-        numbered = by_seller[seller_id]
-        numbers = take_numbers(seller=numbered[0].seller, kind=DocumentKind.INVOICE, year=year, count=len(numbered))
+        by_seller.setdefault(seller_of(invoice), []).append(invoice)
+    for seller in sorted(by_seller, key=lambda seller: seller.pk):  # one order of locks for everybody
+        numbered = by_seller[seller]
+        numbers = take_numbers(seller=seller, kind=DocumentKind.INVOICE, year=year, count=len(numbered))
         for invoice, number in zip(numbered, numbers, strict=True):
             invoice.invoice_number = number
