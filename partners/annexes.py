@@ -44,14 +44,20 @@ class Counted:
 def usage_annexes(invoice: Invoice) -> Iterator[UsageAnnex]:
     """Yield the annex of an invoice that bills a partner's month with usage in it."""
     billed = BilledPeriod.objects.filter(invoice=invoice).select_related("contract__partner").first()
-    if billed is None or invoice.billing_period_start is None or invoice.billing_period_end is None:
+    period = None if billed is None else _served(billed)
+    if billed is None or period is None:
         return
-    zone = zone_named(billed.contract.partner.billing_time_zone, of=str(billed.contract.partner))
-    period = Period(invoice.billing_period_start, invoice.billing_period_end, zone)
     usage = ApiUsage.objects.filter(partner=billed.contract.partner).within(start=period.start, end=period.end)
     rows = list(_rows(usage))
     if rows:
         yield _annex(invoice, billed, period, usage, rows)
+
+
+def _served(billed: BilledPeriod) -> Period | None:
+    """Return the days of the month on which the contract ran, as its partner's usage counts days."""
+    contract = billed.contract
+    zone = zone_named(contract.partner.billing_time_zone, of=str(contract.partner))
+    return Period(billed.period_start, billed.period_end, zone).overlap(contract.start_date, contract.end_date)
 
 
 def _annex(

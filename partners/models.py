@@ -222,6 +222,7 @@ class BillingRunEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "contract"], name="contract_once_per_run"),
             models.CheckConstraint(condition=one_of("state", EntryState), name="run_entry_state_known"),
+            models.CheckConstraint(condition=is_currency(), name="run_entry_currency_is_iso"),
             models.CheckConstraint(
                 condition=~Q(state=EntryState.BILLED) | Q(invoice__isnull=False), name="billed_entry_has_its_invoice"
             ),

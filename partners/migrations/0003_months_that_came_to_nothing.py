@@ -75,5 +75,11 @@ class Migration(migrations.Migration):
                 name="run_entry_state_known",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="billingrunentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="run_entry_currency_is_iso"
+            ),
+        ),
         migrations.RunSQL(FORWARD, migrations.RunSQL.noop),
     ]

@@ -97,7 +97,7 @@ def _draft(run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable
         raise PreviewDiffers(found.reason)
     _refuse_billed_twice(run, entry)
     _refuse_difference(entry, found)
-    invoice = _invoice(found, by) if found.total_cents else None
+    invoice = _invoice(run, found, by) if found.total_cents else None
     BilledPeriod.objects.create(
         contract=found.contract,
         period_start=run.period_start,
@@ -127,7 +127,7 @@ def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
         raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
 
 
-def _invoice(found: Preview, by: str) -> Invoice:
+def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
     contract = found.contract
     invoice = draft_invoice(
         customer=contract.partner.customer,
@@ -137,8 +137,8 @@ def _invoice(found: Preview, by: str) -> Invoice:
         by=by,
         rounding=ROUNDING,
         payment_terms_days=contract.payment_terms_days,
-        billing_period_start=found.served.start,
-        billing_period_end=found.served.end,
+        billing_period_start=run.period_start,  # the month; the lines say on which of its days the contract ran
+        billing_period_end=run.period_end,
         purchase_order=contract.purchase_order,
         contract_reference=contract.reference,
     )

@@ -57,12 +57,16 @@ def a_contract(
 
 
 def use(
-    partner: Partner, quantity: int | str = 1, *, at: str = "2026-10-15T12:00:00+00:00", meter: str = "deed", key: str = "",
+    partner: Partner,
+    quantity: int | str = 1,
+    *,
+    at: str = "2026-10-15T12:00:00+00:00",
+    meter: str = "deed",
     **fields: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Count so many units at an instant."""
     event = NewUsage(
-        idempotency_key=key or f"key-{next(_numbers)}",
+        idempotency_key=f"key-{next(_numbers)}",
         event_type=meter,
         occurred_at=dt.datetime.fromisoformat(at),
         quantity=Decimal(quantity),

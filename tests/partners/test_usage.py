@@ -148,7 +148,9 @@ def test_an_event_reads_as_it_was_sent():
     assert read == expected
 
 
-@pytest.mark.parametrize("quantity", [0, -1, "-1", "1_000", "１", "1e3", "NaN", True, None, [], "0.0000001", 10**13])
+@pytest.mark.parametrize(
+    "quantity", [0, -1, "-1", "1_000", "\uff11", "1e3", "NaN", True, None, [], "0.0000001", 10**13]
+)
 def test_a_quantity_is_a_plain_number_above_zero(quantity):
     assert refused(quantity=quantity).keys() == {"quantity"}
 
