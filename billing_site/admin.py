@@ -41,7 +41,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Payouts", "account_balance_wallet", "payments.Payout"),
         ("Refunds", "currency_exchange", "payments.Refund"),
         ("Disputes", "gavel", "payments.Dispute"),
-        ("Mirror", "database", "stripe-mirror"),
+        ("Mirror", "database", "app:djstripe"),
     ),
     "Reporting": (
         ("Revenue", "trending_up", "revenue-page"),
@@ -85,7 +85,10 @@ class BackOffice(UnfoldAdminSite):
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Build the side bar for one user."""
-    groups = ({"title": title, "collapsible": title != "Billing", "items": _items(request, rows)} for title, rows in NAVIGATION.items())
+    groups = (
+        {"title": title, "collapsible": title != "Billing", "items": _items(request, rows)}
+        for title, rows in NAVIGATION.items()
+    )
     return [group for group in groups if group["items"]]
 
 
@@ -107,21 +110,20 @@ def _items(request: HttpRequest, rows: tuple[tuple[str, str, str], ...]) -> list
 
 
 def _link(request: HttpRequest, target: str) -> str:
-    if "." in target:
-        return _list_page(request, target)
+    """Return the address of a list, an app's index (`app:label`) or a named page; "" where this user has none."""
     try:
-        return reverse(target)
-    except NoReverseMatch:
+        if target.startswith("app:"):
+            label = target.removeprefix("app:")
+            return reverse("admin:app_list", args=[label]) if request.user.has_module_perms(label) else ""
+        return _list_page(request, target) if "." in target else reverse(target)
+    except (NoReverseMatch, LookupError):
         return ""
 
 
 def _list_page(request: HttpRequest, label: str) -> str:
     from django.contrib.admin import site
 
-    try:
-        model = apps.get_model(label)
-    except LookupError:
-        return ""
+    model = apps.get_model(label)
     if not site.is_registered(model) or not site.get_model_admin(model).has_view_or_change_permission(request):
         return ""
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")  # noqa: SLF001
+    return reverse(f"admin:{label.lower().replace('.', '_')}_changelist")

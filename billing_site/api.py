@@ -9,8 +9,8 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from billing_site.faults import problem_page
 from billing_site.kit.api import schema  # noqa: F401 - registers itself
-from billing_site.kit.api.problems import CONTENT_TYPE, problem
 
 _APPS = ("invoices", "payments", "partners", "reporting")
 
@@ -20,10 +20,6 @@ def routes_of(app: str) -> list[URLPattern | URLResolver]:
     if find_spec(f"{app}.api") is None:
         return []
     return list(import_module(f"{app}.api").urlpatterns)
-
-
-def problem_page(status: int, detail: str, code: str = "") -> JsonResponse:
-    return JsonResponse(problem(status=status, detail=detail, code=code), status=status, content_type=CONTENT_TYPE)
 
 
 def no_such_endpoint(request: HttpRequest) -> JsonResponse:

@@ -37,20 +37,29 @@ def stripe_key(**_: Any) -> list[CheckMessage]:
         return []
     found = _API_KEY.fullmatch(key)
     if found is None:
-        hint = "Copy a secret key (sk_test_..., sk_live_...) or a restricted one (rk_...) from Stripe's dashboard, Developers, API keys."
+        hint = "Copy a secret key (sk_...) or a restricted one (rk_...) from Stripe's dashboard: Developers, API keys."
         return [Error("STRIPE_API_KEY does not look like a secret key of Stripe.", hint=hint, id="billing.E001")]
     if (found["mode"] == "live") != settings.STRIPE_LIVE_MODE:
         hint = "Use the key of the mode you mean, or set STRIPE_LIVE_MODE to the mode of the key."
-        message = f"STRIPE_API_KEY is a {found['mode']} key, but STRIPE_LIVE_MODE is {str(settings.STRIPE_LIVE_MODE).lower()}."
+        message = f"STRIPE_API_KEY is a {found['mode']} key, but STRIPE_LIVE_MODE is {settings.STRIPE_LIVE_MODE}."
         return [Error(message, hint=hint, id="billing.E002")]
     return []
 
 
 @register(STRIPE)
 def webhook_secrets(**_: Any) -> list[CheckMessage]:
-    wrong = [number for number, secret in enumerate(settings.STRIPE_WEBHOOK_SECRETS, start=1) if not _WEBHOOK_SECRET.fullmatch(secret)]
-    hint = "Copy the signing secret (whsec_...) of the endpoint; several, separated by commas, while one replaces another."
-    return [Error(f"STRIPE_WEBHOOK_SECRETS: entry {number} is no signing secret.", hint=hint, id="billing.E003") for number in wrong]
+    wrong = [
+        number
+        for number, secret in enumerate(settings.STRIPE_WEBHOOK_SECRETS, start=1)
+        if not _WEBHOOK_SECRET.fullmatch(secret)
+    ]
+    hint = (
+        "Copy the signing secret (whsec_...) of the endpoint; several, separated by commas, while one replaces another."
+    )
+    return [
+        Error(f"STRIPE_WEBHOOK_SECRETS: entry {number} is no signing secret.", hint=hint, id="billing.E003")
+        for number in wrong
+    ]
 
 
 @register(STRIPE)
@@ -58,7 +67,13 @@ def stripe_address(**_: Any) -> list[CheckMessage]:
     address = urlsplit(settings.STRIPE_API_BASE)
     if address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK):
         return []
-    return [Error("STRIPE_API_BASE would send the key unencrypted.", hint="Use https://, or http:// on this machine only.", id="billing.E004")]
+    return [
+        Error(
+            "STRIPE_API_BASE would send the key unencrypted.",
+            hint="Use https://, or http:// on this machine only.",
+            id="billing.E004",
+        )
+    ]
 
 
 @register(STRIPE, deploy=True)
@@ -120,7 +135,9 @@ def application_owns_nothing(databases: Sequence[str] | None = None, **_: Any) -
             role, is_superuser, owned = cursor.fetchone()
     except DatabaseError as error:
         hint = "Correct DATABASE_URL, or start the server."
-        return [Error(f"PostgreSQL does not answer: {str(error).strip().splitlines()[0]}", hint=hint, id="billing.E013")]
+        return [
+            Error(f"PostgreSQL does not answer: {str(error).strip().splitlines()[0]}", hint=hint, id="billing.E013")
+        ]
     if not is_superuser and not owned:
         return []
     power = "is a superuser" if is_superuser else f"owns {owned} tables"

@@ -31,7 +31,11 @@ def ask_database() -> None:
 
 
 def ask_redis() -> None:
-    with Connection(settings.REDIS_URL, connect_timeout=_PATIENCE, transport_options={"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}) as broker:
+    with Connection(
+        settings.REDIS_URL,
+        connect_timeout=_PATIENCE,
+        transport_options={"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE},
+    ) as broker:
         broker.ensure_connection(max_retries=1, timeout=_PATIENCE)
         broker.default_channel.client.ping()
 
@@ -39,7 +43,7 @@ def ask_redis() -> None:
 def _answers(ask: Callable[[], None]) -> str:
     try:
         ask()
-    except Exception:  # noqa: BLE001 - whatever the driver raises, the answer is the same
+    except Exception:  # whatever the driver raises, the answer is the same
         logger.exception("Not well: %s", ask.__name__)
         return "failed"
     return "ok"

@@ -7,17 +7,24 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError, InternalError
 from django.db.models import ProtectedError, RestrictedError
 
-_RAISED_BY_TRIGGER = {"P0001", "23514"}
+_RAISED = "P0001"  # SQLSTATE of RAISE EXCEPTION
 _PROTECTED_BY_PGTRIGGER = re.compile(r"pgtrigger: Cannot (?P<verb>\w+) rows from (?P<table>\w+) table")
 _DEFAULT_SENTENCE = re.compile(r"^Constraint .+ is violated\.$")
 _PAST = {"insert": "added", "update": "changed", "delete": "deleted", "truncate": "emptied"}
 
 
-class Refused(Exception):  # noqa: N818 - the name is the sentence: a service refused
+class Refused(Exception):
     """A service said no; the sentence is for people and says what to do."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Tell a refusal (of a service, a validator, a constraint, a trigger, a column's range) from a fault of ours."""
+    if isinstance(error, InternalError):
+        return getattr(error.__cause__, "sqlstate", None) == _RAISED
+    return isinstance(error, Refused | ValidationError | IntegrityError | DataError)
 
 
 def sentence_of(error: BaseException) -> str:
@@ -28,7 +35,7 @@ def sentence_of(error: BaseException) -> str:
         return f"It is still used by {_named(error)}, so it cannot be deleted."
     if isinstance(error, DatabaseError):
         return _sentence_of_postgres(error)
-    return str(error)
+    return str(error) or (type(error).__doc__ or type(error).__name__).strip()
 
 
 def _named(error: ProtectedError | RestrictedError) -> str:
@@ -41,12 +48,13 @@ def _sentence_of_postgres(error: DatabaseError) -> str:
     diagnosis = getattr(error.__cause__, "diag", None)
     if diagnosis is None or diagnosis.sqlstate is None:
         return "The database refused this: " + (str(error).strip().splitlines() or [type(error).__name__])[0]
-    name = diagnosis.constraint_name
-    if name:
-        return _sentence_of_constraint(name, diagnosis)
+    if diagnosis.source_function == "exec_stmt_raise":
+        return _sentence_of_trigger(diagnosis.message_primary)
     if diagnosis.sqlstate == "23502":
         return f"{_words(diagnosis.column_name or 'A column')} must be given."
-    return _sentence_of_trigger(diagnosis.message_primary or "The database refused this.")
+    if diagnosis.constraint_name:
+        return _sentence_of_constraint(diagnosis.constraint_name, diagnosis)
+    return f"The database refused this: {diagnosis.message_primary}."
 
 
 def _sentence_of_trigger(message: str) -> str:
@@ -60,10 +68,8 @@ def _sentence_of_constraint(name: str, diagnosis: Any) -> str:
     written = _message_of_model_constraint(name)
     if written:
         return written
-    if diagnosis.sqlstate in _RAISED_BY_TRIGGER and " " in name:
-        return str(diagnosis.message_primary)
     if diagnosis.sqlstate == "23503":
-        return f"{_words(diagnosis.table_name or 'A row')} and what it belongs to must both exist: something still uses this, or it is gone."
+        return f"Something in {_words(diagnosis.table_name or '?').lower()} uses this, or what it names is gone."
     if diagnosis.sqlstate == "23505":
         return f"There is one already: {_key(diagnosis.message_detail) or _words(name).lower()}."
     return f"Refused by a rule of the database: {_words(name).lower()}."

@@ -12,3 +12,9 @@ def value_at(row: Any, path: str) -> Any:
         if row is None:
             return None
     return row
+
+
+def currency_at(row: Any, path: str) -> str:
+    """Return the code a path leads to; a blank settlement currency is the `currency` beside it."""
+    before, step, _last = path.rpartition("__")
+    return str(value_at(row, path) or "").strip() or str(value_at(row, f"{before}{step}currency") or "").strip()

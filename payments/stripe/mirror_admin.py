@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.utils import prettify_json
 
 from billing_site.kit.admin import DateRange, badge
+from billing_site.kit.admin.columns import EMPTY
 
 _HOLD_SECRETS = (APIKey, WebhookEndpoint)  # in plain columns: not shown at all
 
@@ -71,7 +72,9 @@ class MirrorAdmin(ModelAdmin):
     mode.short_description = "Mode"  # type: ignore[attr-defined]
     mode.admin_order_field = "livemode"  # type: ignore[attr-defined]
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = self._columns(object_id)
@@ -89,7 +92,9 @@ class MirrorAdmin(ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
         """Stripe's events are the history of its objects."""
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id]))
+        return HttpResponseRedirect(
+            reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
+        )
 
     def _columns(self, object_id: str) -> dict[str, Any]:
         key = unquote(object_id)
@@ -104,9 +109,9 @@ class MirrorAdmin(ModelAdmin):
 def kind_of(stripe_data: Any) -> str:
     """Name what a stored object is: an event by its type, anything else by its kind of object."""
     if not isinstance(stripe_data, dict):
-        return "–"
+        return EMPTY
     name = stripe_data.get("type") if stripe_data.get("object") == "event" else stripe_data.get("object")
-    return str(name or "–")
+    return str(name or EMPTY)
 
 
 def mode_badge(*, livemode: bool | None) -> Any:

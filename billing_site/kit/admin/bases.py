@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib.admin.utils import unquote
 from django.db import models
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.enums import ActionVariant
 
+from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.confirmed import Confirmed
 from billing_site.kit.admin.history import HistoryMixin
 from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormSet, MoneyWidget, form_field_class
@@ -42,7 +43,7 @@ class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelA
     list_fullwidth = True
     compressed_fields = True
     warn_unsaved_form = True
-    empty_value_display = "–"
+    empty_value_display = EMPTY
 
     def __init__(self, model: type[models.Model], admin_site: Any) -> None:
         super().__init__(model, admin_site)
@@ -140,9 +141,10 @@ def _button(model_admin: BackOfficeAdmin, action: Confirmed) -> Callable[..., Ht
     """Offer a confirmed action on the page of one row, with the same question and the same answer."""
 
     def press(request: HttpRequest, object_id: str) -> HttpResponse:
-        rows = model_admin.get_queryset(request)
-        row = get_object_or_404(rows, pk=object_id)
-        return action(model_admin, request, rows.filter(pk=row.pk))
+        row = model_admin.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        return action(model_admin, request, model_admin.get_queryset(request).filter(pk=row.pk))
 
     press.short_description = action.label  # type: ignore[attr-defined]
     press.url_path = action.__name__.replace("_", "-")  # type: ignore[attr-defined]

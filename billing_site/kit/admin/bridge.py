@@ -86,9 +86,31 @@ class ScheduledJobAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
     readonly_fields = ("last_run_at", "next_run_at", "crontab_translation")
     fieldsets = (
         (None, {"fields": ("name", ("regtask", "task"), "enabled", "description")}),
-        ("Schedule", {"fields": (("crontab", "interval"), "crontab_translation", ("clocked", "solar"), ("start_time", "one_off"), ("last_run_at", "next_run_at"))}),
+        (
+            "Schedule",
+            {
+                "fields": (
+                    ("crontab", "interval"),
+                    "crontab_translation",
+                    ("clocked", "solar"),
+                    ("start_time", "one_off"),
+                    ("last_run_at", "next_run_at"),
+                )
+            },
+        ),
         ("Arguments", {"fields": ("args", "kwargs"), "classes": ("collapse",)}),
-        ("Execution", {"fields": (("queue", "priority"), ("expires", "expire_seconds"), ("exchange", "routing_key"), "headers"), "classes": ("collapse",)}),
+        (
+            "Execution",
+            {
+                "fields": (
+                    ("queue", "priority"),
+                    ("expires", "expire_seconds"),
+                    ("exchange", "routing_key"),
+                    "headers",
+                ),
+                "classes": ("collapse",),
+            },
+        ),
     )
 
     def state(self, job: beat.PeriodicTask) -> Any:
@@ -135,7 +157,19 @@ class ScheduleAdmin(ModelAdmin):
 class CrontabAdmin(ScheduleAdmin):
     list_display = ("human_readable", "minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
     readonly_fields = ("human_readable",)
-    fieldsets = ((None, {"fields": ("human_readable", ("minute", "hour"), ("day_of_month", "month_of_year"), ("day_of_week", "timezone"))}),)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "human_readable",
+                    ("minute", "hour"),
+                    ("day_of_month", "month_of_year"),
+                    ("day_of_week", "timezone"),
+                )
+            },
+        ),
+    )
 
 
 def next_run(job: beat.PeriodicTask, *, now: datetime) -> datetime | None:
@@ -164,4 +198,3 @@ def restyle(site: AdminSite) -> None:
             site.unregister(model)
     for model, page in pages.items():
         site.register(model, page)
-

@@ -13,10 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing_site.kit.money import Money
-from billing_site.kit.paths import value_at
+from billing_site.kit.paths import currency_at, value_at
 
 Column = Callable[..., Any]
-EMPTY = "–"
+EMPTY = "\N{EN DASH}"
 _LABEL = "inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap h-6 leading-6 px-2 "
 _TONES = {
     "info": "bg-blue-100 text-blue-700 dark:bg-blue-500/20 dark:text-blue-400",
@@ -35,7 +35,7 @@ def money_column(field: str, label: str = "", *, currency: str = "currency", sor
     """Show `*_cents` of a row right-aligned with its currency; sorts by the number, empty ones last."""
 
     def column(*row: Any) -> SafeString:
-        return money_cell(value_at(row[-1], field), value_at(row[-1], currency))
+        return money_cell(value_at(row[-1], field), currency_at(row[-1], currency))
 
     column.short_description = label or words_of(field)  # type: ignore[attr-defined]
     if sortable:
@@ -104,7 +104,11 @@ def stripe_link(field: str, label: str = "Stripe") -> Column:
         page = _STRIPE_PAGES.get(str(stripe_id).partition("_")[0], "search?query=")
         mode = "" if settings.STRIPE_LIVE_MODE else "test/"
         url = f"https://dashboard.stripe.com/{mode}{page}{'' if page.endswith('=') else '/'}{stripe_id}"
-        return format_html('<a class="text-link font-mono text-xs" target="_blank" rel="noopener noreferrer" href="{}">{}</a>', url, stripe_id)
+        return format_html(
+            '<a class="text-link font-mono text-xs" target="_blank" rel="noopener noreferrer" href="{}">{}</a>',
+            url,
+            stripe_id,
+        )
 
     column.short_description = label  # type: ignore[attr-defined]
     column.admin_order_field = field  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Buttons that move money: ask first, with counts and money per currency and a reason, then say what became of each row."""
+"""Buttons that move money: ask first, with counts, money per currency and a reason; then tell each row's fate."""
 
 from __future__ import annotations
 
@@ -38,12 +38,20 @@ class Confirmed:
     """An admin action over selected rows; made by `confirmed`."""
 
     def __init__(
-        self, label: str, *, do: Callable[..., object], permission: str, reason: str, explanation: str, money: Sequence[str], done: str,
+        self,
+        label: str,
+        *,
+        do: Callable[..., object],
+        permission: str,
+        reason: str,
+        explanation: str,
+        money: Sequence[str],
+        done: str,
     ) -> None:
         self.label = self.short_description = label
         self.do, self.permission, self.reason = do, permission, reason
         self.explanation, self.money, self.done = explanation, money, done
-        self.__name__ = slugify(label).replace("-", "_")
+        self.code = self.__name__ = slugify(label).replace("-", "_")
 
     def __call__(self, model_admin: Any, request: HttpRequest, rows: models.QuerySet[Any]) -> HttpResponse:
         self.check_permission(request)
@@ -73,31 +81,47 @@ class Confirmed:
     def _one(self, row: models.Model, *, request: HttpRequest, reason: str) -> RowResult:
         try:
             with transaction.atomic():
-                self.do(row, **self._arguments(request, reason))
+                self._call(row, request=request, reason=reason)
         except Exception as error:
             if is_refusal(error):
                 return RowResult(row, succeeded=False, sentence=sentence_of(error))
             logger.exception("%s failed for %s %s", self.label, type(row).__name__, row.pk)
-            return RowResult(row, succeeded=False, sentence="Failed by a fault of the program; the log has the details.")
+            return RowResult(
+                row, succeeded=False, sentence="Failed by a fault of the program; the log has the details."
+            )
         return RowResult(row, succeeded=True, sentence=self.done)
 
-    def _arguments(self, request: HttpRequest, reason: str) -> dict[str, Any]:
-        """Offer a service who, when and why; it takes those its signature names."""
+    def _call(self, row: models.Model, *, request: HttpRequest, reason: str) -> None:
+        """Hand the service its row and, of who, when and why, what its signature names."""
         now = timezone.now()
-        offered = {"by": request.user, "on": timezone.localdate(now), "at": now, "now": now, "reason": reason}
+        by = request.user.get_username()
+        offered = {"by": by, "on": timezone.localdate(now), "at": now, "now": now, "reason": reason}
         wanted = inspect.signature(self.do).parameters
-        return {name: value for name, value in offered.items() if name in wanted}
+        known = {name: value for name, value in offered.items() if name in wanted}
+        kind = str(row._meta.model_name)  # noqa: SLF001 - documented API
+        if kind in wanted:
+            self.do(**{kind: row}, **known)
+        else:
+            self.do(row, **known)
 
     def _ask(
-        self, model_admin: Any, request: HttpRequest, rows: models.QuerySet[Any], chosen: list[Any], *, complaint: str, reason: str,
+        self,
+        model_admin: Any,
+        request: HttpRequest,
+        rows: models.QuerySet[Any],
+        chosen: list[Any],
+        *,
+        complaint: str,
+        reason: str,
     ) -> HttpResponse:
         money = self.money or getattr(model_admin, "totals", ())
         is_too_much = len(chosen) > MOST_ROWS
+        currency = getattr(model_admin, "totals_currency", "currency")
         return self._page(model_admin, request, "admin/confirm_action.html", {
             "rows": [] if is_too_much else chosen,
             "is_possible": bool(chosen) and not is_too_much,
             "money_head": [words_of(field) for field in money],
-            "totals": totals_of(rows, money, currency=getattr(model_admin, "totals_currency", "currency")) if money else [],
+            "totals": totals_of(rows, money, currency=currency) if money else [],
             "complaint": complaint,
             "reason": reason,
             "checkbox_name": ACTION_CHECKBOX_NAME,
@@ -119,12 +143,12 @@ class Confirmed:
             "title": self.label,
             "action": self,
             "opts": options,
-            "back_url": request.path if request.resolver_match and request.resolver_match.url_name.endswith("_changelist") else "../",
+            "back_url": request.get_full_path() if request.path.endswith(f"/{options.model_name}/") else "../",
             **context,
         })  # fmt: skip
 
 
-def confirmed(  # noqa: PLR0913 - each is a word on the page
+def confirmed(
     label: str,
     *,
     do: Callable[..., object],
@@ -134,9 +158,13 @@ def confirmed(  # noqa: PLR0913 - each is a word on the page
     money: Sequence[str] = (),
     done: str = "Done",
 ) -> Confirmed:
-    """Make an admin action that asks first and calls `do(row, by=, on=, at=, now=, reason=)` with what it takes, row by row.
+    """Make an admin action that asks first, then calls a service for each row.
 
-    `permission` is a full code (`invoices.issue_invoice`); `reason` is required, optional or none; `money` names the
-    columns totalled on the confirmation page (the list's own totals by default). Each row is a transaction of its own.
+    `do` takes the row, by the name of its model (`invoice=`) or first, and of `by` (a user name), `on` (today), `now`
+    or `at`, and `reason` what its signature names. `permission` is a full code (`invoices.issue_invoice`); `reason` is
+    required, optional or none; `money` names the columns totalled on the confirmation page (the list's own totals by
+    default). Each row is a transaction of its own.
     """
-    return Confirmed(label, do=do, permission=permission, reason=reason, explanation=explanation, money=money, done=done)
+    return Confirmed(
+        label, do=do, permission=permission, reason=reason, explanation=explanation, money=money, done=done
+    )

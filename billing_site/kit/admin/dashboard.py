@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One tile: a title, a figure, a line below it, and where it leads. `tone` is info, success, warning, danger or none."""
+    """One tile: a title, a figure, what is below it, and where it leads. `tone` is success, warning, danger or none."""
 
     title: str
     figure: str
@@ -47,4 +47,4 @@ def _built(builder: CardBuilder, request: HttpRequest) -> list[Card]:
             return list(builder(request))
     except (DatabaseError, ArithmeticError, LookupError, ValueError):
         logger.exception("A card of the start page failed: %s", builder.__qualname__)
-        return [Card("Unavailable", "–", note=f"{builder.__module__} failed; the log has the details.", tone="danger")]
+        return [Card("Unavailable", "?", note=f"{builder.__module__} failed; the log has the details.", tone="danger")]

@@ -27,7 +27,9 @@ _STATES = {"running": "info", "done": "success", "failed": "danger"}
 
 class ServiceKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=SCOPES.items(), widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="Give a machine only what it needs."
+        choices=SCOPES.items(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Give a machine only what it needs.",
     )
 
 
@@ -63,7 +65,15 @@ class JobRunAdmin(ReadOnlyAdmin):
 
 
 class ExportJobAdmin(ReadOnlyAdmin):
-    list_display = ("model", "file_format", badge_column("state", colors=_STATES), "row_count", "requested_by", "requested_at", "finished_at")
+    list_display = (
+        "model",
+        "file_format",
+        badge_column("state", colors=_STATES),
+        "row_count",
+        "requested_by",
+        "requested_at",
+        "finished_at",
+    )
     list_filter = ("state", ("requested_at", DateRange))
     list_select_related = ("requested_by",)
     ordering = ("-requested_at",)

@@ -42,7 +42,12 @@ def audit_of(row: models.Model) -> list[AuditEntry]:
     events = list(Events.objects.tracks(row).order_by("-pgh_created_at", "-pgh_id")[:_MOST])
     names = _names_of({_user_id(event) for event in events} - {None})
     return [
-        AuditEntry(event.pgh_created_at, names.get(_user_id(event), "the program"), _WORDS.get(event.pgh_label, event.pgh_label), _changes(event))
+        AuditEntry(
+            event.pgh_created_at,
+            names.get(_user_id(event), "the program"),
+            _WORDS.get(event.pgh_label, event.pgh_label),
+            _changes(event),
+        )
         for event in events
     ]
 
@@ -72,7 +77,11 @@ def _changes(event: Any) -> tuple[Change, ...]:
     data = event.pgh_data or {}
     currency = data.get("currency")
     return tuple(
-        Change(field.removesuffix("_cents").replace("_", " "), _told(field, before, currency), _told(field, after, currency))
+        Change(
+            field.removesuffix("_cents").replace("_", " "),
+            _told(field, before, currency),
+            _told(field, after, currency),
+        )
         for field, (before, after) in sorted((event.pgh_diff or {}).items())
         if field not in _UNTOLD
     )

@@ -27,7 +27,14 @@ class MoneyWidget(UnfoldPrefixSuffixMixin, forms.TextInput):
     template_name = "unfold/widgets/text.html"
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"class": " ".join([*INPUT_CLASSES, "money-input"]), "inputmode": "decimal", "autocomplete": "off", **(attrs or {})})
+        super().__init__(
+            {
+                "class": " ".join([*INPUT_CLASSES, "money-input"]),
+                "inputmode": "decimal",
+                "autocomplete": "off",
+                **(attrs or {}),
+            }
+        )
 
 
 class MoneyFormField(forms.DecimalField):
@@ -83,7 +90,9 @@ class MoneyFormField(forms.DecimalField):
         try:
             return Money.from_major(amount, currency).cents
         except TooPrecise as error:
-            raise ValidationError(f"{currency} has {currencies.exponent(currency)} decimals; {amount} has more.", code="too_precise") from error
+            raise ValidationError(
+                f"{currency} has {currencies.exponent(currency)} decimals; {amount} has more.", code="too_precise"
+            ) from error
         except currencies.UnknownCurrency as error:
             raise ValidationError("Choose a known currency first.", code="currency") from error
 
@@ -147,4 +156,3 @@ def _currency_of_row(row: Any) -> str:
         return getattr(row, "currency", "") or ""
     except ObjectDoesNotExist:
         return ""
-

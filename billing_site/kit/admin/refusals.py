@@ -6,19 +6,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, InternalError, ProgrammingError
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.errors import is_refusal, sentence_of
 
-_RAISED = "P0001"  # SQLSTATE of RAISE EXCEPTION
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Tell a refusal (a service, a constraint, a trigger, a number out of range) from a fault of ours."""
-    if isinstance(error, ProgrammingError | InternalError):
-        return getattr(error.__cause__, "sqlstate", None) == _RAISED
-    return isinstance(error, Refused | ValidationError | IntegrityError | DataError)
+__all__ = ["ServiceErrorsMixin", "is_refusal"]
 
 
 class _RefusedForm:
@@ -52,9 +45,11 @@ class ServiceErrorsMixin:
         try:
             return super().changelist_view(request, extra_context)  # type: ignore[misc]
         except Exception as error:
-            if request.method != "POST" or not is_refusal(error):
-                raise
-            return _back(request, error)
+            if request.method == "POST" and is_refusal(error):
+                return _back(request, sentence_of(error), to=request.get_full_path())
+            if request.GET and isinstance(error, DataError):
+                return _back(request, "No list can be asked that; here is all of it.", to=request.path)
+            raise
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         try:
@@ -62,9 +57,9 @@ class ServiceErrorsMixin:
         except Exception as error:
             if request.method != "POST" or not is_refusal(error):
                 raise
-            return _back(request, error)
+            return _back(request, sentence_of(error), to=request.get_full_path())
 
 
-def _back(request: HttpRequest, error: Exception) -> HttpResponse:
-    messages.error(request, sentence_of(error))
-    return HttpResponseRedirect(request.get_full_path())
+def _back(request: HttpRequest, sentence: str, *, to: str) -> HttpResponse:
+    messages.error(request, sentence)
+    return HttpResponseRedirect(to)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A tab: `asks` is a method of the list's queryset, called with `on=today` when `dated`, or a query string (`a=b`)."""
+    """A tab: `asks` is a method of the list's queryset (with `on=today` when `dated`), or a query string (`a=b`)."""
 
     title: str
     asks: str
@@ -62,6 +62,9 @@ def tabs(views: Sequence[View], options: Any, request: HttpRequest) -> list[dict
     return [
         {
             "models": [str(options)],
-            "items": [{"title": title, "link": link, "active": is_open, "has_permission": True} for title, link, is_open in items],
+            "items": [
+                {"title": title, "link": link, "active": is_open, "has_permission": True}
+                for title, link, is_open in items
+            ],
         },
     ]

@@ -59,7 +59,12 @@ def fingerprint(body: Any) -> str:
 def _once(request: Request, key: str, run: Callable[[], Response], *, at: datetime) -> Response:
     from billing_site.kit.models import IdempotentRequest  # the app registry is not ready when views are imported early
 
-    name = {"key_owner": caller_of(request), "method": request.method, "path": request.path[:200], "idempotency_key": key}
+    name = {
+        "key_owner": caller_of(request),
+        "method": request.method,
+        "path": request.path[:200],
+        "idempotency_key": key,
+    }
     asked = fingerprint(request.data)
     _lock(name)
     known = IdempotentRequest.objects.filter(**name).first()
@@ -68,7 +73,11 @@ def _once(request: Request, key: str, run: Callable[[], Response], *, at: dateti
     response = run()
     body = json.loads(JSONRenderer().render(response.data)) if response.data is not None else None
     IdempotentRequest.objects.create(
-        **name, request_sha256=asked, response_status=response.status_code, response_body=body, completed_at=at,
+        **name,
+        request_sha256=asked,
+        response_status=response.status_code,
+        response_body=body,
+        completed_at=at,
     )
     return response
 

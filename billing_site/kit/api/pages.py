@@ -1,4 +1,4 @@
-"""Pages by key: the next page starts after the last row seen, so rows that arrive meanwhile neither repeat nor hide others."""
+"""Pages by key: the next page starts after the last row seen, so rows that arrive meanwhile repeat and hide nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,13 @@ class KeysetPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:  # noqa: ARG002
         size = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": api_settings.PAGE_SIZE}
         return [
-            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}, "description": "From `next`."},
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string"},
+                "description": "From `next`.",
+            },
             {"name": "page_size", "in": "query", "required": False, "schema": size, "description": "Rows on a page."},
         ]
 

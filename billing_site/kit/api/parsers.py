@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Iterator
+from typing import IO, Any, Self
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
@@ -19,7 +19,7 @@ class WrittenFloat(float):
 
     text: str
 
-    def __new__(cls, text: str) -> WrittenFloat:
+    def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
         if math.isinf(number):
             raise ValueError(f"the number {text[:40]} is too large")
@@ -35,7 +35,7 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def parse(self, stream: IO[bytes], *_: Any, **__: Any) -> Any:
         body = stream.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise ParseError(f"The body is larger than {MOST_BYTES} bytes; send it in parts.")
@@ -45,7 +45,9 @@ class StrictJSONParser(BaseParser):
 def parse_json(body: bytes) -> Any:
     """Read one JSON document; raise ParseError with a sentence."""
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=WrittenFloat)
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=WrittenFloat
+        )
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start} is invalid.") from error
     except RecursionError as error:

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, IntegrityError, InternalError
+from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.errors import is_refusal, sentence_of
 
 CONTENT_TYPE = "application/problem+json"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
@@ -34,7 +34,11 @@ _SCHEMA = {
                 "required": ["detail"],
                 "properties": {
                     "detail": {"type": "string"},
-                    "pointer": {"type": "string", "description": "JSON pointer into the body.", "example": "#/events/0/quantity"},
+                    "pointer": {
+                        "type": "string",
+                        "description": "JSON pointer into the body.",
+                        "example": "#/events/0/quantity",
+                    },
                     "parameter": {"type": "string", "description": "Name of the query parameter."},
                 },
             },
@@ -91,15 +95,13 @@ def _as_api_exception(error: Exception, context: Mapping[str, Any]) -> exception
         return exceptions.PermissionDenied(str(error) or None)
     if isinstance(error, DjangoValidationError):
         return exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
+    return _as_refusal(error)
+
+
+def _as_refusal(error: Exception) -> exceptions.APIException | None:
     if isinstance(error, DataError):
         return exceptions.ValidationError(sentence_of(error))
-    if isinstance(error, Refused | IntegrityError) or _is_raised_by_trigger(error):
-        return Conflict(sentence_of(error), code="refused")
-    return None
-
-
-def _is_raised_by_trigger(error: Exception) -> bool:
-    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == "P0001"
+    return Conflict(sentence_of(error), code="refused") if is_refusal(error) else None
 
 
 def _without_guess(error: exceptions.APIException, context: Mapping[str, Any]) -> exceptions.APIException:
@@ -154,7 +156,11 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
 
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for operations in schema.get("paths", {}).values():
-        yield from ((method, operation) for method, operation in operations.items() if isinstance(operation, dict) and "responses" in operation)
+        yield from (
+            (method, operation)
+            for method, operation in operations.items()
+            if isinstance(operation, dict) and "responses" in operation
+        )
 
 
 def _documented_statuses(method: str, operation: dict[str, Any]) -> list[HTTPStatus]:

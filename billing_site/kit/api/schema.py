@@ -23,4 +23,9 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):
     name = "StaffSession"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The session of a member of the staff."}
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "The session of a member of the staff.",
+        }

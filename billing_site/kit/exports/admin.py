@@ -40,15 +40,23 @@ class ExportMixin(BaseExportMixin):
         form = self.get_export_form_class()(
             formats=self.get_export_formats(),
             resources=self.get_export_resource_classes(request),
-            initial={"export_items": [str(pk) for pk in chosen.order_by().values_list("pk", flat=True)[: _MOST_CHOSEN + 1]]},
+            initial={
+                "export_items": [str(pk) for pk in chosen.order_by().values_list("pk", flat=True)[: _MOST_CHOSEN + 1]]
+            },
         )
         if len(form.initial["export_items"]) > _MOST_CHOSEN:
-            self.message_user(request, "To export more than a thousand rows, filter the list and use Export above it.", level="WARNING")
+            self.message_user(
+                request,
+                "To export more than a thousand rows, filter the list and use Export above it.",
+                level="WARNING",
+            )
             return None  # type: ignore[return-value] - Django returns to the list
         form.fields["export_items"] = MultipleChoiceField(widget=MultipleHiddenInput, required=False)
         context = self.init_request_context_data(request, form)
         context["export_url"] = f"{self._export_url()}?{request.GET.urlencode()}"
-        context["title"] = f"Export {len(form.initial['export_items'])} {model_ngettext(self.opts, len(form.initial['export_items']))}"
+        context["title"] = (
+            f"Export {len(form.initial['export_items'])} {model_ngettext(self.opts, len(form.initial['export_items']))}"
+        )
         return TemplateResponse(request, [self.export_template_name], context)
 
     def get_valid_export_item_pks(self, request: HttpRequest) -> Any:
@@ -60,12 +68,16 @@ class ExportMixin(BaseExportMixin):
         name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")
         return f"{name}-{timezone.localdate():%Y-%m-%d}.{file_format.get_extension()}"
 
-    def _do_file_export(self, file_format: Any, request: HttpRequest, queryset: Any, export_form: Any = None) -> HttpResponseBase:
+    def _do_file_export(
+        self, file_format: Any, request: HttpRequest, queryset: Any, export_form: Any = None
+    ) -> HttpResponseBase:
         if not self.has_export_permission(request):
             raise PermissionDenied
         resource = self.choose_export_resource_class(export_form, request)(**self.get_export_resource_kwargs(request))
         columns = export_form.get_selected_resource_export_fields() if export_form else None
-        return file_format.respond(resource.rows(queryset, columns), self.get_export_filename(request, queryset, file_format))
+        return file_format.respond(
+            resource.rows(queryset, columns), self.get_export_filename(request, queryset, file_format)
+        )
 
     def _export_url(self) -> str:
         return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_export")

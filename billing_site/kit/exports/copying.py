@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import F, Func, Value
 from django.db.models.expressions import Combinable
@@ -26,10 +27,17 @@ def stream_csv(queryset: models.QuerySet[Any], columns: Columns) -> Iterator[byt
     names = {f"cell_{index}": source for index, source in enumerate(columns.values())}
     typed = queryset.annotate(**{name: _expression(source) for name, source in names.items()})
     safe = typed.annotate(**{f"safe_{name}": _safe(typed, name) for name in names})
-    sql, parameters = safe.values_list(*(f"safe_{name}" for name in names)).query.sql_with_params()
-    head = ",".join('"' + head.replace('"', '""') + '"' for head in columns)
-    yield f"{head}\r\n".encode()
-    with connections[queryset.db].cursor() as cursor, cursor.cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", parameters) as copy:
+    head = (",".join(_quoted(name) for name in columns) + "\r\n").encode()
+    try:
+        sql, parameters = safe.values_list(*(f"safe_{name}" for name in names)).query.sql_with_params()
+    except EmptyResultSet:  # Django knows that no row can match
+        yield head
+        return
+    with (
+        connections[queryset.db].cursor() as cursor,
+        cursor.cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", parameters) as copy,
+    ):
+        yield head  # not before PostgreSQL has accepted the query
         for piece in copy:
             yield bytes(piece)
 
@@ -48,9 +56,24 @@ def _safe(queryset: models.QuerySet[Any], name: str) -> Any:
     """Write a column as CSV text by its type."""
     kind = queryset.query.annotations[name].output_field
     if isinstance(kind, models.DateTimeField):
-        return Func(F(name), function="to_char", template="to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')", output_field=models.TextField())
+        return Func(
+            F(name),
+            function="to_char",
+            template="to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')",
+            output_field=models.TextField(),
+        )
     if isinstance(kind, _TEXTS):
-        return Func(Cast(name, models.TextField()), Value(_GUARD), Value("'"), function="regexp_replace", output_field=models.TextField())
+        return Func(
+            Cast(name, models.TextField()),
+            Value(_GUARD),
+            Value("'"),
+            function="regexp_replace",
+            output_field=models.TextField(),
+        )
     if isinstance(kind, models.DecimalField):
         return Func(F(name), function="trim_scale", output_field=models.TextField())
     return F(name)
+
+
+def _quoted(head: str) -> str:
+    return head if head.isidentifier() else '"' + head.replace('"', '""') + '"'

@@ -17,7 +17,7 @@ from import_export.formats import base_formats
 from billing_site.kit.exports.cells import Cell
 
 _MOST_XLSX_ROWS = 1_048_575  # a sheet ends there, its head not counted
-_SAFE_INTEGER = 10**15  # beyond 15 digits a spreadsheet rounds
+_EXACT_DIGITS = 15  # beyond them a spreadsheet rounds
 _LINES_AT_ONCE = 500
 
 
@@ -57,7 +57,12 @@ def csv_lines(rows: Iterable[list[Cell]]) -> Iterator[bytes]:
 
 def write_xlsx(rows: Iterable[list[Cell]], out: IO[bytes]) -> None:
     """Write a workbook; raise TooManyRows where a sheet would end."""
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with xlsxwriter.Workbook(out, options) as book:
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
@@ -101,8 +106,8 @@ def _write(sheet: Any, number: int, column: int, value: Cell, style: Callable[[s
 
 def _write_number(sheet: Any, number: int, column: int, value: int | Decimal, style: Any) -> None:
     """Write what a spreadsheet would round as text."""
-    is_exact = value == 0 or (value.is_finite() and len(value.normalize().as_tuple().digits) <= 15) if isinstance(value, Decimal) else abs(value) < _SAFE_INTEGER  # noqa: PLR2004
-    if is_exact:
+    number_of_digits = len(Decimal(value).normalize().as_tuple().digits)
+    if Decimal(value).is_finite() and number_of_digits <= _EXACT_DIGITS:
         sheet.write_number(number, column, value, style)
     else:
         sheet.write_string(number, column, f"{value:f}" if isinstance(value, Decimal) else str(value))

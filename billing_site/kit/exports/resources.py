@@ -12,7 +12,7 @@ from import_export.resources import ModelResource
 
 from billing_site.kit.exports.cells import Cell, cell
 from billing_site.kit.money import Money
-from billing_site.kit.paths import value_at
+from billing_site.kit.paths import currency_at, value_at
 
 __all__ = ["Field", "SafeResource"]
 _CENTS, _AMOUNT = "_cents", "_amount"
@@ -66,7 +66,7 @@ class SafeResource(ModelResource):
         source = self.fields[column].attribute or column
         cents = value_at(instance, source)
         before, step, _last = source.rpartition("__")
-        currency = value_at(instance, self.currency_of.get(column, f"{before}{step}currency"))
+        currency = currency_at(instance, self.currency_of.get(column, f"{before}{step}currency"))
         return Money(cents, currency).major if cents is not None and currency else None
 
     def _is_twin(self, name: str) -> bool:

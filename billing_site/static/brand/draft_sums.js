@@ -1,0 +1,47 @@
+// Shows what a draft comes to while it is typed. The server does the sums: there is one way to round.
+document.addEventListener("DOMContentLoaded", () => {
+  const group = document.getElementById("lines-group");
+  const form = group && group.closest("form");
+  if (!form) return;
+  const box = document.createElement("table");
+  box.className = "paper-sums draft-sums";
+  group.after(box);
+  const add = window.location.pathname.includes("/invoices/invoice/add");
+  const url = window.location.pathname.replace(add ? /add\/.*$/ : /[^/]+\/change\/.*$/, "sums/");
+  let waiting = 0;
+  let latest = 0;
+
+  const show = (answer) => {
+    box.replaceChildren(...answer.sums.map(([label, amount], index) => {
+      const row = document.createElement("tr");
+      if (index === answer.sums.length - 1) row.className = "paper-strong";
+      const head = row.appendChild(document.createElement("th"));
+      const cell = row.appendChild(document.createElement("td"));
+      head.textContent = label;
+      cell.textContent = amount;
+      return row;
+    }));
+    const amounts = new Map(answer.lines);
+    document.querySelectorAll("#lines-data .field-amount").forEach((cell) => {
+      const row = cell.closest("[id^='lines-']");
+      const number = row && Number(row.id.slice("lines-".length));
+      const shown = cell.querySelector(".readonly, .money") || cell;
+      if (amounts.has(number)) shown.innerHTML = '<span class="money"></span>', shown.firstChild.textContent = amounts.get(number);
+    });
+  };
+
+  const ask = async () => {
+    const asked = ++latest;
+    const response = await fetch(url, { method: "POST", body: new FormData(form) });
+    if (response.ok && asked === latest) show(await response.json());
+  };
+
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, 250);
+  };
+  form.addEventListener("input", soon);
+  form.addEventListener("change", soon);
+  form.addEventListener("formset:removed", soon);
+  ask();
+});
