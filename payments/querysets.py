@@ -12,7 +12,7 @@ from payments.enums import EventStatus, PaymentOrigin, PaymentStatus
 from payments.stripe.handled import HANDLED_EVENT_TYPES
 
 if TYPE_CHECKING:
-    from payments.models import StripeEvent
+    from payments.models import BalanceTransaction, StripeEvent
 
 RECEIVED = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 
@@ -91,6 +91,18 @@ class PaymentQuerySet(models.QuerySet):
         by_intent = Q(stripe_payment_intent_id=payment_intent_id) if payment_intent_id else Q(pk=None)
         by_charge = Q(stripe_charge_id=charge_id) if charge_id else Q(pk=None)
         return self.filter(by_intent | by_charge)
+
+    def tied_by(self, ties: InvoicePaymentQuerySet) -> Self:
+        """Payments that settle an invoice by one of these ties."""
+        ties = ties.order_by()
+        intents = ties.exclude(stripe_payment_intent_id="").values("stripe_payment_intent_id")
+        charges = ties.exclude(stripe_charge_id="").values("stripe_charge_id")
+        return self.filter(Q(stripe_payment_intent_id__in=intents) | Q(stripe_charge_id__in=charges))
+
+    def brought_by(self, movement: BalanceTransaction) -> Self:
+        """Payments whose money came with this movement of Stripe's ledger."""
+        by_id = Q(stripe_balance_transaction_id=movement.stripe_id)
+        return self.from_stripe().filter(by_id | Q(stripe_charge_id=movement.source_id or "-"))
 
     def unallocated(self) -> Self:
         """Unapplied cash: received, not yet placed on an invoice."""

@@ -136,6 +136,13 @@ def _path(kind: str, object_id: str) -> str:
     return f"{PATHS[_known(kind)]}/{quote(object_id, safe='')}"
 
 
+def point_djstripe_at(gateway: Gateway) -> None:
+    """Let dj-stripe, which calls through the library's globals, ask the same place with the same patience."""
+    stripe.api_base, stripe.api_version = gateway.api_base, gateway.api_version
+    stripe.max_network_retries = RETRIES
+    stripe.default_http_client = stripe.RequestsClient(timeout=gateway.timeout)
+
+
 def gateway_from_settings() -> Gateway:
     """Return the gateway to the account the settings name."""
     return Gateway(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_API_VERSION)

@@ -1,0 +1,206 @@
+"""Owns the booking of customers, checkouts, subscriptions, invoices and credit notes: copied verbatim."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from invoices.enums import CreditNoteStatus, InvoiceStatus
+from invoices.models import CreditNote, Customer, Invoice, InvoiceLine
+from invoices.services import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
+from payments.enums import BillingCycle
+from payments.models import InvoicePayment, Payment, Subscription
+from payments.stripe.booking.books import Books, NotYetKnown, day_of, fitted, told_at
+from payments.stripe.booking.payments import book_invoice_payment, settle_payments
+from payments.stripe.facts import (
+    AddressFacts,
+    CheckoutFacts,
+    CreditNoteFacts,
+    CustomerFacts,
+    InvoiceFacts,
+    InvoiceLineFacts,
+    InvoicePaymentFacts,
+    SubscriptionFacts,
+)
+
+
+def book_customer(books: Books, facts: CustomerFacts) -> None:
+    """Copy the customer; what Stripe leaves blank keeps what we have. Of a deleted one the books keep all."""
+    if facts.is_deleted and facts.created_at is None:
+        return
+    said = {
+        "email": facts.email,
+        "address": "\n".join(_address_lines(facts.address)),
+        "country": facts.address.country,
+        "currency": facts.currency,
+        "user_id": facts.user_id,
+        "metadata": dict(facts.metadata),
+    }
+    fields = {name: value for name, value in said.items() if value}
+    fields["name"] = facts.name or facts.email or facts.stripe_id
+    customer = books.counted(copy_stripe_customer(stripe_customer_id=facts.stripe_id, **fitted(Customer, fields)))
+    _name_user_of_payments(books, customer)
+
+
+def book_checkout(books: Books, facts: CheckoutFacts) -> None:
+    """Tie the product's user to Stripe's customer and payment. Raises NotYetKnown before the payment."""
+    if facts.customer_id:
+        customer = books.customer_of(facts.customer_id, name=facts.customer_name, email=facts.customer_email)
+        if facts.user_id and not customer.user_id:
+            books.counted(
+                copy_stripe_customer(
+                    stripe_customer_id=facts.customer_id, **fitted(Customer, {"user_id": facts.user_id})
+                )
+            )
+    if facts.user_id and facts.payment_intent_id:
+        _name_user_of_payment(books, facts)
+
+
+def book_subscription(books: Books, facts: SubscriptionFacts) -> None:
+    """Copy the subscription with what it is worth a month."""
+    known = facts.billing_cycle in BillingCycle.values
+    fields = {
+        "customer_id": books.customer_of(facts.customer_id).pk,
+        "status": facts.status,
+        "plan": facts.plan,
+        "quantity": facts.quantity,
+        "currency": facts.currency,
+        "mrr_cents": max(facts.mrr_cents, 0),
+        "billing_cycle": facts.billing_cycle if known else BillingCycle.OTHER,
+        "current_period_start": facts.period_starts_at,
+        "current_period_end": facts.period_ends_at,
+        "cancel_at_period_end": facts.cancel_at_period_end,
+        "canceled_at": facts.canceled_at,
+        "created_at": facts.created_at or facts.started_at or told_at(facts),
+    }
+    books.copy(Subscription, key={"stripe_subscription_id": facts.stripe_id}, fields=fields)
+
+
+def book_invoice(books: Books, facts: InvoiceFacts) -> None:
+    """Copy the invoice and its lines, then hang it on the payments that were waiting for it."""
+    customer = books.customer_of(facts.customer_id, name=facts.customer_name, email=facts.customer_email)
+    fields = fitted(Invoice, {"customer_id": customer.pk, **_invoice_fields(facts)})
+    lines = [fitted(InvoiceLine, _line_fields(line)) for line in facts.lines]
+    books.counted(copy_stripe_invoice(stripe_invoice_id=facts.stripe_id, lines=lines, **fields))
+    if (facts.payment_intent_id or facts.charge_id) and not facts.invoice_payments:
+        book_invoice_payment(books, _tie_of_old_api(facts))
+    ties = InvoicePayment.objects.of_invoice(facts.stripe_id)
+    settle_payments(books, Payment.objects.tied_by(ties.standing()).filter(invoice=None))
+
+
+def book_credit_note(books: Books, facts: CreditNoteFacts) -> None:
+    """Copy the credit note. Raises NotYetKnown before its invoice."""
+    invoice = Invoice.objects.filter(stripe_invoice_id=facts.invoice_id).first()
+    if invoice is None:
+        raise NotYetKnown(f"Credit note {facts.stripe_id} reduces invoice {facts.invoice_id}, which has not arrived.")
+    refunded = facts.after_payment_cents if facts.refund_ids else 0
+    credited = facts.after_payment_cents if facts.customer_balance_transaction_id else 0
+    fields = {
+        "invoice_id": invoice.pk,
+        "number": facts.number or facts.stripe_id,
+        "status": CreditNoteStatus.VOID if facts.status == "void" else CreditNoteStatus.ISSUED,
+        "currency": facts.currency,
+        "subtotal_cents": facts.subtotal_cents,
+        "tax_cents": facts.tax_cents,
+        "total_cents": facts.total_cents,
+        "reduces_due_cents": facts.before_payment_cents or 0,
+        "to_credit_cents": credited or 0,
+        "to_refund_cents": refunded or 0,
+        "reason": facts.memo or facts.reason.replace("_", " "),
+        "issue_date": day_of(facts.issued_at or told_at(facts)),
+        "issued_by": "Stripe",
+    }
+    books.counted(copy_stripe_credit_note(stripe_credit_note_id=facts.stripe_id, **fitted(CreditNote, fields)))
+
+
+def _name_user_of_payments(books: Books, customer: Customer) -> None:
+    if customer.user_id:
+        settle_payments(books, customer.payments.filter(user_id="").from_stripe())
+
+
+def _name_user_of_payment(books: Books, facts: CheckoutFacts) -> None:
+    payment = Payment.objects.naming(payment_intent_id=facts.payment_intent_id).first()
+    if payment is None:
+        raise NotYetKnown(f"Checkout {facts.stripe_id} names payment {facts.payment_intent_id}, which has not arrived.")
+    if not payment.user_id:
+        books.copy(Payment, key={"pk": payment.pk}, fields={"user_id": facts.user_id})
+
+
+def _invoice_fields(facts: InvoiceFacts) -> dict[str, Any]:
+    status = facts.status
+    return {
+        "user_id": facts.user_id,
+        "invoice_number": facts.number or None,
+        "status": status,
+        "currency": facts.currency,
+        "subtotal_cents": facts.subtotal_cents,
+        "discount_cents": facts.discount_cents,
+        "tax_cents": facts.tax_cents,
+        "total_cents": facts.total_cents,
+        "amount_paid_cents": facts.amount_paid_cents,
+        "credited_cents": facts.credited_before_payment_cents,
+        # Stripe goes on naming what a void invoice asked for; nobody owes it.
+        "amount_due_cents": 0 if status == InvoiceStatus.VOID else facts.amount_remaining_cents,
+        "tax_inclusive": bool(facts.inclusive_tax_cents),
+        "billing_period_start": day_of(facts.period_starts_at),
+        "billing_period_end": day_of(facts.period_ends_at),
+        "issue_date": day_of(facts.finalized_at),
+        "due_date": day_of(facts.due_at),
+        "issued_at": facts.finalized_at,
+        "paid_at": facts.paid_at,
+        "voided_at": facts.voided_at,
+        "bill_to": _bill_to(facts),
+        "invoice_pdf_url": facts.pdf_url,
+        "notes": facts.description,
+        "metadata": dict(facts.metadata),
+    }
+
+
+def _bill_to(facts: InvoiceFacts) -> dict[str, Any]:
+    return {
+        "name": facts.customer_name,
+        "address": _address_lines(facts.customer_address),
+        "country": facts.customer_address.country,
+        "email": facts.customer_email,
+        "tax_id": "",
+    }
+
+
+def _line_fields(line: InvoiceLineFacts) -> dict[str, Any]:
+    return {
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price if line.unit_price is not None else Decimal(0),
+        "service_period_start": day_of(line.service_starts_at),
+        "service_period_end": day_of(line.service_ends_at),
+        "discount_cents": line.discount_cents,
+        "tax_cents": line.tax_cents,
+        "amount_cents": line.amount_cents,
+        "stripe_line_id": line.stripe_id,
+        "metadata": dict(line.metadata),
+    }
+
+
+def _tie_of_old_api(facts: InvoiceFacts) -> InvoicePaymentFacts:
+    """Make the tie that API versions before basil put on the invoice itself."""
+    return InvoicePaymentFacts(
+        stripe_id=f"{facts.stripe_id}/{facts.payment_intent_id or facts.charge_id}",
+        livemode=facts.livemode,
+        api_version=facts.api_version,
+        order=facts.order,
+        created_at=facts.created_at,
+        invoice_id=facts.stripe_id,
+        payment_intent_id=facts.payment_intent_id,
+        charge_id=facts.charge_id,
+        status="paid" if facts.status == InvoiceStatus.PAID else "open",
+        currency=facts.currency,
+        amount_requested_cents=facts.amount_due_cents,
+        amount_paid_cents=facts.amount_paid_cents,
+        is_default=True,
+        paid_at=facts.paid_at,
+    )
+
+
+def _address_lines(address: AddressFacts) -> list[str]:
+    town = " ".join(filter(None, [address.postal_code, address.city]))
+    return [line for line in (address.line1, address.line2, town, address.state) if line]

@@ -1,0 +1,95 @@
+"""Owns the feeding of dj-stripe's mirror, after the books and apart from them: it calls Stripe and may fail."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import traceback
+from collections import Counter
+from functools import cache
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+
+from payments.models import StripeEvent
+from payments.stripe.applying import MOST_ATTEMPTS, delay_before_attempt
+from payments.stripe.fetching import fetch_left_out
+from payments.stripe.gateway import Gateway, point_djstripe_at
+from payments.stripe.projections import facts_from_event
+from payments.stripe.versions import lock_objects
+
+MIRRORED, PASSED_OVER, FAILED = "mirrored", "passed over", "failed"
+_MOST_FAILURES_IN_A_SWEEP: Final = 3
+_LONGEST_TRACEBACK: Final = 10_000
+# An Event row would make dj-stripe believe the webhook was handled; accounts and keys are its own affair.
+_NEVER_MIRRORED: Final = frozenset({"event", "account", "webhook_endpoint"})
+
+
+def mirror_due_events(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -> Counter[str]:
+    """Show applied events in the mirror, oldest first; after three failures leave the rest to the next sweep."""
+    point_djstripe_at(gateway)
+    outcomes: Counter[str] = Counter()
+    while outcomes.total() < limit and outcomes[FAILED] < _MOST_FAILURES_IN_A_SWEEP:
+        event = _claim(now)
+        if event is None:
+            break
+        outcomes[_mirror(event, gateway, now)] += 1
+    return outcomes
+
+
+def _claim(now: dt.datetime) -> StripeEvent | None:
+    """Take an event for a while: whoever dies over it leaves it to be tried again later."""
+    with transaction.atomic():
+        event = StripeEvent.objects.to_mirror(now=now).select_for_update(skip_locked=True).first()
+        if event is not None:
+            event.mirror_attempts += 1
+            jitter = random.random()  # noqa: S311 - spreads load, guards nothing
+            event.next_mirror_at = now + delay_before_attempt(min(event.mirror_attempts, MOST_ATTEMPTS), jitter=jitter)
+            event.save(update_fields=["mirror_attempts", "next_mirror_at"])
+    return event
+
+
+def _mirror(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
+    try:
+        outcome = _show(event, gateway, now)
+    except Exception:  # noqa: BLE001 - dj-stripe fails in many ways; the books do not care, the row tells
+        event.last_mirror_error = traceback.format_exc()[-_LONGEST_TRACEBACK:].replace("\x00", "")
+        event.save(update_fields=["last_mirror_error"])
+        return FAILED
+    event.mirrored_at, event.last_mirror_error = now, ""
+    event.save(update_fields=["mirrored_at", "last_mirror_error"])
+    return outcome
+
+
+def _show(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
+    """Fetch what the event left out, then let dj-stripe copy its object, unless a newer event will bring it."""
+    if StripeEvent.objects.newer_of_same_object(event).exists():
+        return PASSED_OVER
+    told = json.loads(bytes(event.payload))
+    fetch_left_out(gateway=gateway, facts=facts_from_event(told), now=now)
+    model = _mirrors().get(event.object_type)
+    if model is None or _is_gone(event):
+        return PASSED_OVER
+    with transaction.atomic():
+        # A name of its own: dj-stripe calls Stripe while it holds this, and the books must not wait.
+        lock_objects([f"mirror:{event.object_id}"])
+        model.sync_from_stripe_data(told["data"]["object"], api_key=settings.STRIPE_API_KEY)
+    return MIRRORED
+
+
+def _is_gone(event: StripeEvent) -> bool:
+    """Tell whether the object cannot be fetched any more; a deleted subscription can."""
+    return event.type.endswith(".deleted") and event.object_type != "subscription"
+
+
+@cache
+def _mirrors() -> dict[str, Any]:
+    """Return dj-stripe's models by the name Stripe writes into `object`."""
+    named = {
+        getattr(getattr(model, "stripe_class", None), "OBJECT_NAME", ""): model
+        for model in apps.get_app_config("djstripe").get_models()
+    }
+    return {name: model for name, model in named.items() if name and name not in _NEVER_MIRRORED}
