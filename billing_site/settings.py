@@ -23,6 +23,7 @@ DEBUG = False
 BILLING_TIME_ZONE = env.time_zone("BILLING_TIME_ZONE", default="UTC")
 REPORTING_CURRENCY = env.currency("REPORTING_CURRENCY", default="USD")
 COMPANY_NAME = env.text("COMPANY_NAME", default="Billing back office")
+PARTNER_RUN_AUTO_APPROVE = env.boolean("PARTNER_RUN_AUTO_APPROVE", default=False)  # otherwise a person looks first
 APPLICATION_ROLE = env.text("APPLICATION_ROLE", default="billing_app")  # the role that may use tables and own none
 DEMO_DATA = env.boolean("DEMO_DATA", default=False)
 
@@ -143,6 +144,8 @@ STORAGES = {
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+if not PRODUCTION:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise complains of a missing folder even when it looks elsewhere
 STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
