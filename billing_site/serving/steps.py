@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import StringIO
 
 from billing_site.serving import progress, readiness
@@ -36,12 +36,6 @@ def last_month(now: datetime) -> str:
     return month_of(now, ZoneInfo(settings.BILLING_TIME_ZONE)).previous_month().label()
 
 
-def day(now: datetime, *, ago: int) -> str:
-    from django.utils import timezone
-
-    return (timezone.localtime(now).date() - timedelta(days=ago)).isoformat()
-
-
 STEPS = [
     Step(
         phase="before",
@@ -57,12 +51,7 @@ STEPS = [
         command="bill_partners",
         arguments=lambda now: ["--month", last_month(now)],
     ),
-    Step(
-        phase="after",
-        says="Reconciling yesterday with Stripe",
-        command="reconcile",
-        arguments=lambda now: ["--from", day(now, ago=1), "--to", day(now, ago=0)],
-    ),
+    Step(phase="after", says="Reconciling yesterday with Stripe", command="reconcile"),
     Step(phase="after", says="Adding up the revenue", command="show_demo"),
 ]
 
