@@ -21,7 +21,7 @@ from partners.services.zones import zone_named
 
 _DEEDS = Sum("quantity", filter=Q(event_type=Meter.DEED), default=0)
 _REQUESTS = Sum("requests", filter=Q(event_type=Meter.REQUEST), default=0)
-_WHOLE = 1
+_ONE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def usage_annexes(invoice: Invoice) -> Iterator[UsageAnnex]:
     if billed is None or period is None:
         return
     usage = ApiUsage.objects.filter(partner=billed.contract.partner).within(start=period.start, end=period.end)
-    rows = list(_rows(usage))
+    rows = sorted(_rows(usage), key=lambda row: not row[0])  # what named no key comes last
     if rows:
         yield _annex(invoice, billed, period, usage, rows)
 
@@ -69,12 +69,12 @@ def _annex(
 ) -> UsageAnnex:
     counted = sum((row for _, _, row in rows), Counted())
     at_billing = Counted(int(Decimal(billed.usage[Meter.REQUEST])), Decimal(billed.usage[Meter.DEED]))
-    keys = {prefix for prefix, _, _ in rows}
+    keys = {prefix for prefix, _, _ in rows if prefix}
     by_request = bool(counted.requests)
     annex = UsageAnnex(
         "Usage details",
         period,
-        subtitle=f"{len(keys)} API key{'' if len(keys) == _WHOLE else 's'}",
+        subtitle=f"{len(keys)} API key{'' if len(keys) == _ONE else 's'}" if keys else "",
         tiles=_tiles(invoice, period, at_billing),
         daily=tuple(_daily(usage, period, by_request=by_request)),
         daily_title="requests_per_day" if by_request else "Deeds per day",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.urls import path
@@ -34,7 +35,7 @@ class UsageEventIn(serializers.Serializer):
     idempotency_key = serializers.CharField(max_length=255, help_text="Yours; the same key is counted once, for ever.")
     event_type = serializers.ChoiceField(choices=Meter.values, help_text="The meter.")
     occurred_at = serializers.DateTimeField(help_text="With its offset; neither in the future nor over 400 days ago.")
-    quantity = serializers.DecimalField(max_digits=18, decimal_places=6, default=1)
+    quantity = serializers.DecimalField(max_digits=18, decimal_places=6, default=Decimal(1))
     user_id = serializers.CharField(max_length=120, required=False)
     api_key_prefix = serializers.CharField(max_length=20, required=False, help_text="Default: the key that reports.")
     endpoint = serializers.CharField(max_length=200, required=False)
@@ -44,7 +45,7 @@ class UsageEventIn(serializers.Serializer):
 
 class UsageEventsIn(serializers.Serializer):
     partner = serializers.CharField(required=False, help_text="The partner's name; with a service key only.")
-    events = UsageEventIn(many=True, min_length=1, max_length=MOST_EVENTS)
+    events = serializers.ListField(child=UsageEventIn(), min_length=1, max_length=MOST_EVENTS)
 
 
 class UsageResult(serializers.Serializer):
@@ -52,7 +53,9 @@ class UsageResult(serializers.Serializer):
     status = serializers.ChoiceField(choices=_FATES)
     id = serializers.UUIDField(required=False)
     detail = serializers.CharField(required=False)
-    errors = serializers.DictField(child=serializers.CharField(), required=False)
+    errors = serializers.DictField(  # type: ignore[assignment]  # Serializer.errors is of no use to a documented shape
+        child=serializers.CharField(), required=False
+    )
 
 
 class UsageResults(serializers.Serializer):

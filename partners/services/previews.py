@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Sum
 
@@ -21,7 +21,7 @@ from partners.models import ApiUsage, BilledPeriod, Contract
 from partners.pricing import Proration, RatedLine, Terms, rate, terms_for
 from partners.services.zones import zone_named
 
-ROUNDING = "document"
+ROUNDING: Final = "document"
 METER_OF = {
     PricingModel.PER_DEED.value: Meter.DEED,
     PricingModel.HYBRID.value: Meter.DEED,

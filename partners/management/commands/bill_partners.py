@@ -7,7 +7,7 @@ import getpass
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -38,7 +38,7 @@ _WIDTH = 150
 
 class Command(BaseCommand):
     help = "Bill a month of every partner contract; safe to run again at any time."
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--month", help="The month to bill, such as 2026-10. Default: the last full month.")
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         now = timezone.now()
-        self.console = Console(file=self.stdout, width=None if self.stdout.isatty() else _WIDTH)
+        self.console = Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else _WIDTH)
         month, partner = _month(options["month"], now), _partner(options["partner"])
         if options["dry_run"]:
             self._show_previews(month, partner)
