@@ -387,7 +387,7 @@ def test_the_document_is_openapi_and_every_operation_names_its_problems(client):
         "$ref": "#/components/schemas/Problem"
     }
     assert {"400", "401", "403", "409", "415"} <= set(runs["post"]["responses"])
-    assert {"ApiKey", "StaffSession"} <= set(document["components"]["securitySchemes"])
+    assert {"ServiceKey", "StaffSession"} <= set(document["components"]["securitySchemes"])
     assert {parameter["name"] for parameter in runs["get"]["parameters"]} == {"cursor", "page_size"}
 
 

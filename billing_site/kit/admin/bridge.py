@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -173,14 +173,17 @@ class CrontabAdmin(ScheduleAdmin):
 
 
 def next_run(job: beat.PeriodicTask, *, now: datetime) -> datetime | None:
-    """Compute when a job is due next, seen from `now`; to the minute, in the billing time zone."""
-    since = job.last_run_at if job.interval_id and job.last_run_at else now
-    try:
-        due = now + job.schedule.remaining_estimate(timezone.localtime(since))
-    except (AttributeError, ValueError):
+    """Compute when a job is due next, seen from `now`; None for kinds of schedule the back office does not use."""
+    if job.interval:
+        step = job.interval.schedule.run_every
+        return timezone.localtime(max((job.last_run_at or now) + step, now))
+    if job.crontab is None:
         return None
-    rounded = max(due, now).replace(second=0, microsecond=0)
-    return timezone.localtime(rounded + timedelta(minutes=1) if rounded < due.replace(microsecond=0) else rounded)
+    crontab = job.crontab.schedule
+    here = now.astimezone(crontab.tz)
+    crontab.nowfun = lambda: here  # it would ask the clock of the machine
+    start, step, _now = crontab.remaining_delta(here, tz=crontab.tz)
+    return timezone.localtime(start + step)
 
 
 def restyle(site: AdminSite) -> None:
