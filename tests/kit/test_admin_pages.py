@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing_site.kit.admin import MoneyFormField, money_cell
+from billing_site.kit.admin.history import audit_of
 from billing_site.kit.admin.totals import totals_of
 from invoices.models import Customer, Invoice
 from payments.models import Payment
@@ -268,6 +269,20 @@ def test_a_fee_is_shown_in_the_currency_it_was_taken_in(boss):
     assert "$6.17" in page
 
 
+def test_an_amount_that_is_only_read_is_money_and_not_a_count_of_cents(boss):
+    payment = Payment.objects.create(amount_cents=2999_00, currency="JPY", status="succeeded", created_at=NOW)
+    page = boss.get(reverse("admin:payments_payment_change", args=[payment.pk])).content.decode()
+    assert "¥299,900" in page
+    assert "Amount cents" not in page
+
+
+def test_who_may_only_look_reads_amounts_too(client):
+    someone_who_may(client, "invoices.view_invoice")
+    page = client.get(page_of(a_draft("9.00", currency="KWD", document_discount_cents=1_234))).content.decode()
+    assert "KWD 1.234" in page
+    assert "Document discount cents" not in page
+
+
 # --- Confirmed actions -------------------------------------------------------------------------------------------
 
 
@@ -280,6 +295,8 @@ def test_a_button_asks_first_with_counts_and_money_per_currency(boss):
     page = press(boss, a_draft("1.00"), a_draft("2.50"), a_draft("300", currency="JPY")).content.decode()
     assert "€3.50" in page
     assert "¥300" in page
+    assert '<input type="hidden" name="action" value="issue">' in page
+    assert ">Issue</button>" in page
     assert Invoice.objects.drafts().count() == 3
 
 
@@ -343,6 +360,12 @@ def test_the_history_page_tells_before_and_after_in_money(boss):
     assert "€0.50" in page
     assert "admin" in page
     assert "Added" in page
+
+
+def test_a_copy_kept_in_one_column_is_told_key_by_key():
+    told = [change for entry in audit_of(an_invoice("1.00")) for change in entry.changes]
+    assert {"bill to · name", "issued at", "status"} <= {change.field for change in told}
+    assert ("nothing", "1 Nov 2026, 08:00") in [(change.before, change.after) for change in told]
 
 
 def test_who_may_not_see_a_row_does_not_see_its_history(client):

@@ -395,4 +395,5 @@ def test_the_reader_of_the_document_needs_no_loose_policy(client):
     answer = client.get("/api/v1/docs/")
     assert answer.status_code == 200
     assert b"<script>" not in answer.content
+    assert b"<style>" not in answer.content
     assert "unsafe" not in answer["Content-Security-Policy"]

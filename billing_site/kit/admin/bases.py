@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.admin.utils import unquote
@@ -11,25 +11,55 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.enums import ActionVariant
 
-from billing_site.kit.admin.columns import EMPTY
+from billing_site.kit.admin.columns import EMPTY, money_column
 from billing_site.kit.admin.confirmed import Confirmed
 from billing_site.kit.admin.history import HistoryMixin
-from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormSet, MoneyWidget, form_field_class
+from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormSet, MoneyWidget, form_field_class, label_of
 from billing_site.kit.admin.refusals import ServiceErrorsMixin
 from billing_site.kit.admin.saved_views import View, ViewFilter, tabs
+from billing_site.kit.fields import CentsField
 
 
 class MoneyFieldsMixin:
-    """Shows columns of money in major units."""
+    """Shows columns of money in major units: in inputs, and as amounts with their currency where they are only read.
+
+    `currency_of` names the column that holds the currency of an amount where that is not `currency`.
+    """
 
     form = MoneyForm
+    currency_of: Mapping[str, str] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._amounts = {
+            field.name: money_column(field.name, label_of(field), currency=self.currency_of.get(field.name, "currency"))
+            for field in self.model._meta.concrete_fields  # type: ignore[attr-defined]  # noqa: SLF001 - documented API
+            if isinstance(field, CentsField) and hasattr(self.model, "currency")  # type: ignore[attr-defined]
+        }
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        given = super().get_readonly_fields(request, obj)  # type: ignore[misc]
+        return tuple(self._amounts.get(name, name) for name in given)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Put amounts in the place of columns that are only read."""
+        fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        if self._is_only_read(request, obj):
+            shown = self._amounts
+        else:
+            read = self.get_readonly_fields(request, obj)
+            shown = {name: column for name, column in self._amounts.items() if column in read}
+        return [(title, {**options, "fields": _replaced(options["fields"], shown)}) for title, options in fieldsets]
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **options: Any) -> Any:
         form_class = form_field_class(db_field)
         if form_class is not None:
-            options = {"form_class": form_class, "widget": MoneyWidget, **options}
+            options = {"form_class": form_class, "widget": MoneyWidget, "label": label_of(db_field), **options}
             return db_field.formfield(**options)
         return super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]
+
+    def _is_only_read(self, request: HttpRequest, obj: Any) -> bool:
+        return obj is not None and not self.has_change_permission(request, obj)  # type: ignore[attr-defined]
 
 
 class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelAdmin):
@@ -131,6 +161,11 @@ class ReadOnlyInline(MoneyTabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
+
+
+def _replaced(fields: Sequence[Any], shown: Mapping[str, Any]) -> list[Any]:
+    """Replace names in the rows of a fieldset, where a row may be a name or several."""
+    return [_replaced(row, shown) if isinstance(row, list | tuple) else shown.get(row, row) for row in fields]
 
 
 def _is_forbidden(action: Any, request: HttpRequest) -> bool:

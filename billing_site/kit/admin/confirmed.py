@@ -37,6 +37,8 @@ class RowResult:
 class Confirmed:
     """An admin action over selected rows; made by `confirmed`."""
 
+    do_not_call_in_templates = True  # a template that names it means its words
+
     def __init__(
         self,
         label: str,

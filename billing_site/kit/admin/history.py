@@ -9,6 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from pghistory.models import Events
 
 from billing_site.kit.money import Money
@@ -41,7 +43,7 @@ def audit_of(row: models.Model) -> list[AuditEntry]:
     """List the changes of a row, the latest first; two queries."""
     events = list(Events.objects.tracks(row).order_by("-pgh_created_at", "-pgh_id")[:_MOST])
     names = _names_of({_user_id(event) for event in events} - {None})
-    return [
+    entries = [
         AuditEntry(
             event.pgh_created_at,
             names.get(_user_id(event), "the program"),
@@ -50,6 +52,7 @@ def audit_of(row: models.Model) -> list[AuditEntry]:
         )
         for event in events
     ]
+    return [entry for entry in entries if entry.changes or entry.what != _WORDS["update"]]
 
 
 class HistoryMixin:
@@ -74,17 +77,28 @@ def _names_of(ids: set[Any]) -> dict[Any, str]:
 
 
 def _changes(event: Any) -> tuple[Change, ...]:
-    data = event.pgh_data or {}
-    currency = data.get("currency")
+    currency = (event.pgh_data or {}).get("currency")
+    differing = _flat({field: pair for field, pair in (event.pgh_diff or {}).items() if field not in _UNTOLD})
     return tuple(
         Change(
             field.removesuffix("_cents").replace("_", " "),
             _told(field, before, currency),
             _told(field, after, currency),
         )
-        for field, (before, after) in sorted((event.pgh_diff or {}).items())
-        if field not in _UNTOLD
+        for field, (before, after) in sorted(differing.items())
     )
+
+
+def _flat(differing: dict[str, Any]) -> dict[str, Any]:
+    """Tell an object kept in one column by the keys that differ."""
+    told: dict[str, Any] = {}
+    for field, (before, after) in differing.items():
+        if isinstance(before, dict) and isinstance(after, dict):
+            keys = [key for key in {**before, **after} if (before.get(key) or "") != (after.get(key) or "")]
+            told |= {f"{field} · {key}": (before.get(key), after.get(key)) for key in keys}
+        else:
+            told[field] = (before, after)
+    return told
 
 
 def _told(field: str, value: Any, currency: str | None) -> str:
@@ -92,4 +106,6 @@ def _told(field: str, value: Any, currency: str | None) -> str:
         return "nothing"
     if field.endswith("_cents") and currency and isinstance(value, int):
         return Money(value, currency).format()
-    return str(value)
+    if field.endswith("_at") and isinstance(value, str):
+        return date_format(timezone.localtime(datetime.fromisoformat(value)), "DATETIME_FORMAT")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

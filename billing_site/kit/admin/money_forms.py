@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
 from django.db import models
+from django.utils.text import capfirst
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import INPUT_CLASSES, UnfoldPrefixSuffixMixin
 
@@ -143,6 +144,12 @@ def form_field_class(db_field: models.Field) -> type[forms.DecimalField] | None:
     if isinstance(db_field, CentsField):
         return MoneyFormField
     return RateFormField if isinstance(db_field, RateField) else None
+
+
+def label_of(db_field: models.Field) -> str:
+    """Name a column of money without its unit, which the form does not show: `Document discount`."""
+    name = str(db_field.verbose_name)
+    return capfirst(name.removesuffix(" cents"))
 
 
 def plain(number: Decimal) -> str:
