@@ -109,8 +109,9 @@ def one_time_zone(**_: Any) -> list[CheckMessage]:
 
 @register(FILES)
 def documents_can_be_written(**_: Any) -> list[CheckMessage]:
-    folder = settings.STORAGES["default"].get("OPTIONS", {}).get("location")
-    if "s3" in settings.STORAGES["default"]["BACKEND"].lower() or not folder or _is_writable(Path(folder)):
+    storage: Any = settings.STORAGES["default"]
+    folder = storage.get("OPTIONS", {}).get("location")
+    if "s3" in storage["BACKEND"].lower() or not folder or _is_writable(Path(folder)):
         return []
     hint = f"Let user {os.getuid()} write there, or point FILES at another folder or at s3://bucket/prefix."
     return [Error(f"FILES={folder} cannot be written: no invoice could be stored.", hint=hint, id="billing.E009")]
@@ -118,7 +119,7 @@ def documents_can_be_written(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def mail_leaves_the_house(**_: Any) -> list[CheckMessage]:
-    if not settings.EMAIL_BACKEND.rpartition(".")[0].endswith(("console", "dummy", "locmem", "filebased")):
+    if not str(settings.EMAIL_BACKEND).rpartition(".")[0].endswith(("console", "dummy", "locmem", "filebased")):
         return []
     hint = "Set EMAIL_URL, such as smtp://user:password@host:587/?tls=True."
     return [Warning("Mail is only printed: no customer gets an invoice.", hint=hint, id="billing.W010")]

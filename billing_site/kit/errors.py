@@ -39,7 +39,7 @@ def sentence_of(error: BaseException) -> str:
 
 
 def _named(error: ProtectedError | RestrictedError) -> str:
-    rows = list(getattr(error, "protected_objects", None) or getattr(error, "restricted_objects", ()))
+    rows = list(error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects)
     kinds = sorted({str(row._meta.verbose_name) for row in rows})  # noqa: SLF001 - Django's public-by-documentation Options
     return f"{len(rows)} {' and '.join(kinds)} row{'s' if len(rows) != 1 else ''}"
 

@@ -82,7 +82,7 @@ class MirrorAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = self._columns(object_id)
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/mirror_object.html", {
             **self.admin_site.each_context(request),
             "title": row["id"],

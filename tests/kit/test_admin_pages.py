@@ -307,6 +307,7 @@ def test_a_confirmed_button_tells_the_fate_of_each_row(boss):
     assert "is open, no draft" in page
     draft.refresh_from_db()
     assert draft.status == "open"
+    assert draft.invoice_number in page
 
 
 def test_the_second_press_issues_nothing_again(boss):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.db import models
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.enums import ActionVariant
@@ -26,7 +27,7 @@ class MoneyFieldsMixin:
     `currency_of` names the column that holds the currency of an amount where that is not `currency`.
     """
 
-    form = MoneyForm
+    form: type[ModelForm] = MoneyForm
     currency_of: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,6 +67,7 @@ class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelA
     """A page of ours: saved views, confirmed actions, money in major units, refusals as sentences."""
 
     views: Sequence[View] = ()
+    actions_detail: Sequence[Any] = ()
     list_per_page = 50
     list_max_show_all = 500
     show_full_result_count = False

@@ -83,7 +83,7 @@ class Confirmed:
     def _one(self, row: models.Model, *, request: HttpRequest, reason: str) -> RowResult:
         try:
             with transaction.atomic():
-                self._call(row, request=request, reason=reason)
+                made = self._call(row, request=request, reason=reason)
         except Exception as error:
             if is_refusal(error):
                 return RowResult(row, succeeded=False, sentence=sentence_of(error))
@@ -91,9 +91,9 @@ class Confirmed:
             return RowResult(
                 row, succeeded=False, sentence="Failed by a fault of the program; the log has the details."
             )
-        return RowResult(row, succeeded=True, sentence=self.done)
+        return RowResult(made if isinstance(made, type(row)) else row, succeeded=True, sentence=self.done)
 
-    def _call(self, row: models.Model, *, request: HttpRequest, reason: str) -> None:
+    def _call(self, row: models.Model, *, request: HttpRequest, reason: str) -> object:
         """Hand the service its row and, of who, when and why, what its signature names."""
         now = timezone.now()
         by = request.user.get_username()
@@ -102,9 +102,8 @@ class Confirmed:
         known = {name: value for name, value in offered.items() if name in wanted}
         kind = str(row._meta.model_name)  # noqa: SLF001 - documented API
         if kind in wanted:
-            self.do(**{kind: row}, **known)
-        else:
-            self.do(row, **known)
+            return self.do(**{kind: row}, **known)
+        return self.do(row, **known)
 
     def _ask(
         self,
@@ -139,7 +138,7 @@ class Confirmed:
 
     def _page(self, model_admin: Any, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         options = model_admin.opts
-        request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = model_admin.admin_site.name
         return TemplateResponse(request, template, {
             **model_admin.admin_site.each_context(request),
             "title": self.label,

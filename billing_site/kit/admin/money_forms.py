@@ -62,7 +62,7 @@ class MoneyFormField(forms.DecimalField):
             return value
         return f"{Money(value, currency).major:f}"
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """Read plain digits only: Decimal itself would also take `1_000`, `1e3` and digits of other scripts."""
         if value in self.empty_values:
             return None

@@ -23,7 +23,7 @@ class KeysetPagination(BasePagination):
 
     descending = False
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002
         self.request = request
         size = self._page_size(request)
         rows = queryset.order_by("-pk" if self.descending else "pk")

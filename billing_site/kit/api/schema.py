@@ -13,11 +13,11 @@ class KeyScheme(OpenApiAuthenticationExtension):
     target_class = "billing_site.kit.api.keys.KeyAuthentication"
     match_subclasses = True
 
-    @property
-    def name(self) -> str:
+    def __init__(self, target: Any) -> None:
         """Name each table of keys apart: ServiceKeyAuthentication is ServiceKey."""
-        kind = self.target if isinstance(self.target, type) else type(self.target)
-        return kind.__name__.removesuffix("Authentication")
+        super().__init__(target)
+        kind = target if isinstance(target, type) else type(target)
+        self.name = kind.__name__.removesuffix("Authentication")
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Api-Key <prefix>.<secret>`"}

@@ -35,7 +35,7 @@ class ExportMixin(BaseExportMixin):
             actions["export_selected"] = (type(self).export_selected, "export_selected", "Export selected rows")
         return actions
 
-    def export_selected(self, request: HttpRequest, chosen: Any) -> HttpResponseBase:
+    def export_selected(self, request: HttpRequest, chosen: Any) -> HttpResponseBase | None:
         """Ask for format and columns; the list's filters go along, so that what is exported is what was seen."""
         form = self.get_export_form_class()(
             formats=self.get_export_formats(),
@@ -50,7 +50,7 @@ class ExportMixin(BaseExportMixin):
                 "To export more than a thousand rows, filter the list and use Export above it.",
                 level="WARNING",
             )
-            return None  # type: ignore[return-value] - Django returns to the list
+            return None  # Django returns to the list
         form.fields["export_items"] = MultipleChoiceField(widget=MultipleHiddenInput, required=False)
         context = self.init_request_context_data(request, form)
         context["export_url"] = f"{self._export_url()}?{request.GET.urlencode()}"

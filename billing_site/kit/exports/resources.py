@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from import_export.fields import Field
 from import_export.resources import ModelResource
 
@@ -55,12 +55,11 @@ class SafeResource(ModelResource):
 
     def _value(self, field: Field, instance: Model) -> Any:
         """Read a foreign key's own column: its row would cost a query."""
-        attribute = field.attribute or ""
         try:
-            found = instance._meta.get_field(attribute)  # noqa: SLF001
+            found = instance._meta.get_field(field.attribute or "")  # noqa: SLF001 - documented API
         except FieldDoesNotExist:
             return field.get_value(instance)
-        return getattr(instance, found.attname) if found.many_to_one or found.one_to_one else field.get_value(instance)
+        return getattr(instance, found.attname) if isinstance(found, ForeignKey) else field.get_value(instance)
 
     def _amount(self, column: str, instance: Model) -> Cell:
         source = self.fields[column].attribute or column
