@@ -68,7 +68,9 @@ def delay_before_attempt(attempt: int, *, jitter: float) -> dt.timedelta:
 
 
 def _apply(event: StripeEvent, now: dt.datetime) -> str:
-    book(facts_from_event(json.loads(bytes(event.payload))))
+    facts = facts_from_event(json.loads(bytes(event.payload)))
+    if facts:
+        book(facts)
     event.status = EventStatus.APPLIED if handles(event.type) else EventStatus.UNHANDLED
     event.attempts, event.applied_at, event.last_error = event.attempts + 1, now, ""
     event.save(update_fields=["status", "attempts", "applied_at", "last_error"])
