@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, Sum
 
 from invoices.models import Invoice
 
-_BUCKETS = {"late_1_30_cents": (1, 30), "late_31_60_cents": (31, 60), "late_61_90_cents": (61, 90), "late_over_90_cents": (91, None)}
+_BUCKETS = {
+    "late_1_30_cents": (1, 30),
+    "late_31_60_cents": (31, 60),
+    "late_61_90_cents": (61, 90),
+    "late_over_90_cents": (91, None),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +44,8 @@ def aging(as_of: dt.date) -> list[Aging]:
     sums = {bucket: Sum("amount_due_cents", filter=_late(as_of, *days), default=0) for bucket, days in _BUCKETS.items()}
     sums["current_cents"] = Sum("amount_due_cents", filter=Q(due_date=None) | Q(due_date__gte=as_of), default=0)
     issued = Invoice.objects.outstanding().exclude(issue_date__gt=as_of)
-    rows = issued.order_by("currency").values("currency").annotate(**sums)
-    return [Aging(**{name: int(cents) if name in sums else cents for name, cents in row.items()}) for row in rows]
+    rows: Iterable[Mapping[str, Any]] = issued.order_by("currency").values("currency").annotate(**sums)
+    return [Aging(currency=row["currency"], **{name: int(row[name]) for name in sums}) for row in rows]
 
 
 def _late(as_of: dt.date, at_least: int, at_most: int | None) -> Q:

@@ -82,6 +82,11 @@ def revenue_by_currency(*, as_of: dt.date, zone: ZoneInfo) -> dict[str, Revenue]
     return {currency: _revenue(currency, sums[currency], as_of, zone) for currency in sorted(sums)}
 
 
+def without_movements(*, currency: str, as_of: dt.date, zone: ZoneInfo) -> Revenue:
+    """Return the revenue of a currency in which nothing ever moved."""
+    return _revenue(currency, {}, as_of, zone)
+
+
 def _sums(as_of: dt.date, zone: ZoneInfo, currency: str | None) -> dict[str, dict[str, dict[str, int]]]:
     until = Period(as_of, as_of + dt.timedelta(days=1), zone).ends_at
     sums: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
