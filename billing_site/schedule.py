@@ -152,7 +152,8 @@ def _next_tick(crontab: CrontabSchedule, now: dt.datetime) -> dt.datetime:
     schedule = crontab.schedule
     schedule.nowfun = lambda: now.astimezone(zone)
     start, step, _ = schedule.remaining_delta(now.astimezone(zone), tz=zone)
-    return (start + step).astimezone(dt.UTC)
+    tick: dt.datetime = start + step
+    return tick.astimezone(dt.UTC)
 
 
 def _row(entry: Entry, now: dt.datetime, using: str) -> PeriodicTask:
@@ -162,7 +163,9 @@ def _row(entry: Entry, now: dt.datetime, using: str) -> PeriodicTask:
 
 
 def _interval(entry: Entry, using: str) -> IntervalSchedule:
-    found, _ = IntervalSchedule.objects.using(using).get_or_create(every=entry.every_minutes, period=IntervalSchedule.MINUTES)
+    found, _ = IntervalSchedule.objects.using(using).get_or_create(
+        every=entry.every_minutes, period=IntervalSchedule.MINUTES
+    )
     return found
 
 

@@ -16,9 +16,10 @@ class InvoiceResource(SafeResource):
         model = Invoice
         fields = (
             "id", "origin", "invoice_number", "stripe_invoice_id", "customer", "customer_name", "user_id", "status",
-            "currency", "subtotal_cents", "discount_cents", "tax_cents", "total_cents", "amount_paid_cents", "credited_cents",
-            "written_off_cents", "amount_due_cents", "billing_period_start", "billing_period_end", "issue_date",
-            "due_date", "paid_at", "voided_at", "purchase_order", "contract_reference", "created_at", "line_items",
+            "currency", "subtotal_cents", "discount_cents", "tax_cents", "total_cents", "amount_paid_cents",
+            "credited_cents", "written_off_cents", "amount_due_cents", "billing_period_start", "billing_period_end",
+            "issue_date", "due_date", "paid_at", "voided_at", "purchase_order", "contract_reference",
+            "created_at", "line_items",
         )  # fmt: skip
         export_order = fields
 

@@ -36,7 +36,7 @@ PAYMENT_COLUMNS = MappingProxyType(
 )
 """Heads of `payments.csv` and where they are read; fee and net are in the settlement currency."""
 
-_SETTLED = {name: "settlement_currency" for name in ("stripe_fee_cents", "net_amount_cents", "settlement_amount_cents")}
+_SETTLED = dict.fromkeys(("stripe_fee_cents", "net_amount_cents", "settlement_amount_cents"), "settlement_currency")
 
 
 class PaymentResource(SafeResource):
@@ -47,10 +47,11 @@ class PaymentResource(SafeResource):
     class Meta:
         model = Payment
         fields = (
-            "id", "origin", "invoice", "invoice_number", "customer", "customer_name", "user_id", "amount_cents", "currency",
-            "status", "payment_method", "reference", "stripe_fee_cents", "net_amount_cents", "settlement_currency",
-            "settlement_amount_cents", "refund_amount_cents", "refunded_at", "refund_reason", "allocated_cents",
-            "failure_code", "failure_message", "stripe_payment_intent_id", "stripe_charge_id", "received_at", "created_at",
+            "id", "origin", "invoice", "invoice_number", "customer", "customer_name", "user_id", "amount_cents",
+            "currency", "status", "payment_method", "reference", "stripe_fee_cents", "net_amount_cents",
+            "settlement_currency", "settlement_amount_cents", "refund_amount_cents", "refunded_at", "refund_reason",
+            "allocated_cents", "failure_code", "failure_message", "stripe_payment_intent_id", "stripe_charge_id",
+            "received_at", "created_at",
         )  # fmt: skip
         export_order = fields
 
@@ -91,7 +92,16 @@ class BalanceTransactionResource(SafeResource):
 class PayoutResource(SafeResource):
     class Meta:
         model = Payout
-        fields = ("id", "stripe_payout_id", "amount_cents", "currency", "status", "arrival_date", "failure_code", "created_at")
+        fields = (
+            "id",
+            "stripe_payout_id",
+            "amount_cents",
+            "currency",
+            "status",
+            "arrival_date",
+            "failure_code",
+            "created_at",
+        )
         export_order = fields
 
 

@@ -198,4 +198,6 @@ def totals(breaks: Breaks) -> dict[str, dict[str, int]]:
         for entry in entries:
             row = sums.setdefault(entry.weight.currency, {"theirs_cents": 0, "ours_cents": 0})
             row[side] += entry.weight.cents
-    return {code: {**row, "difference_cents": row["theirs_cents"] - row["ours_cents"]} for code, row in sorted(sums.items())}
+    return {
+        code: {**row, "difference_cents": row["theirs_cents"] - row["ours_cents"]} for code, row in sorted(sums.items())
+    }

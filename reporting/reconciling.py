@@ -88,7 +88,8 @@ def _seen_again(row: Break, run: Reconciliation, broken: Difference) -> Break:
 
 
 def _resolved(row: Break, run: Reconciliation, now: dt.datetime) -> Break:
-    gone = f"Gone in the reconciliation of {run.period_start} to {run.period_end - dt.timedelta(days=1)}: both sides agree."
+    last_day = run.period_end - dt.timedelta(days=1)
+    gone = f"Gone in the reconciliation of {run.period_start} to {last_day}: both sides agree."
     row.status, row.resolved_at = BreakStatus.RESOLVED, now
     row.note = f"{row.note}\n{gone}".strip()
     return row

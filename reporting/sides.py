@@ -1,7 +1,7 @@
 """The two books as entries that can be compared: Stripe's movements, and our payments, refunds, disputes and payouts.
 
-Ours come from rows that events wrote. Only what no row of ours states (the fee of a dispute, a fee of the account) is read
-from our copy of the ledger.
+Ours come from rows that events wrote. Only what no row of ours states (the fee of a dispute, a fee of the account) is
+read from our copy of the ledger.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Span:
         return instant.astimezone(self.period.zone).date()
 
 
-def their_side(movements: Iterable[BalanceTransactionFacts], fetched: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> list[Entry]:
+def their_side(
+    movements: Iterable[BalanceTransactionFacts], fetched: Iterable[Mapping[str, Any]], zone: ZoneInfo
+) -> list[Entry]:
     """Return Stripe's movements; an expanded source also says what the customer saw."""
     sources = {obj["id"]: obj.get("source") for obj in fetched}
     return [_their_entry(facts, sources.get(facts.stripe_id), zone) for facts in movements]
@@ -103,7 +105,9 @@ def _copies(span: Span) -> dict[Key, BalanceTransaction]:
 
 
 def _payments(span: Span) -> Iterator[Entry]:
-    received = Q(status__in=RECEIVED) & (span.happened("received_at") | Q(received_at=None) & span.happened("created_at"))
+    received = Q(status__in=RECEIVED) & (
+        span.happened("received_at") | Q(received_at=None) & span.happened("created_at")
+    )
     for row in Payment.objects.from_stripe().filter(received | Q(stripe_charge_id__in=span.ids("charge"))):
         yield _payment_entry(span, row)
 
@@ -146,23 +150,36 @@ def _refunds(span: Span, copies: Mapping[Key, BalanceTransaction]) -> Iterator[E
 
 def _disputes(span: Span, copies: Mapping[Key, BalanceTransaction]) -> Iterator[Entry]:
     named = Q(stripe_dispute_id__in=span.ids("dispute", "dispute_reversal"))
-    rows: QuerySet[Dispute] = Dispute.objects.filter(named | span.happened("funds_withdrawn_at") | span.happened("funds_reinstated_at"))
+    rows: QuerySet[Dispute] = Dispute.objects.filter(
+        named | span.happened("funds_withdrawn_at") | span.happened("funds_reinstated_at")
+    )
     for row in rows:
-        for what, sign, at in (("dispute", -1, row.funds_withdrawn_at), ("dispute_reversal", 1, row.funds_reinstated_at)):
+        for what, sign, at in (
+            ("dispute", -1, row.funds_withdrawn_at),
+            ("dispute_reversal", 1, row.funds_reinstated_at),
+        ):
             standing = Standing.DENIED if at is None else Standing.MOVED
             yield _entry(span, (what, row.stripe_dispute_id), row, sign, at or row.created_at, copies, standing)
 
 
 def _payouts(span: Span, copies: Mapping[Key, BalanceTransaction]) -> Iterator[Entry]:
-    rows: QuerySet[Payout] = Payout.objects.filter(span.happened("created_at") | Q(stripe_payout_id__in=span.ids("payout")))
+    rows: QuerySet[Payout] = Payout.objects.filter(
+        span.happened("created_at") | Q(stripe_payout_id__in=span.ids("payout"))
+    )
     for row in rows:
         key = ("payout", row.stripe_payout_id)
         standing = Standing.UNSURE if row.status in _NOT_GIVEN_BACK else Standing.MOVED
         yield _entry(span, key, row, -1, row.created_at, copies, standing)
 
 
-def _entry(  # noqa: PLR0913 - what a refund, a dispute and a payout have in common
-    span: Span, key: Key, row: Refund | Dispute | Payout, sign: int, at: dt.datetime, copies: Mapping[Key, BalanceTransaction], standing: Standing
+def _entry(
+    span: Span,
+    key: Key,
+    row: Refund | Dispute | Payout,
+    sign: int,
+    at: dt.datetime,
+    copies: Mapping[Key, BalanceTransaction],
+    standing: Standing,
 ) -> Entry:
     copy, paid = copies.get(key), Money(sign * row.amount_cents, row.currency)
     is_exchanged = copy is not None and copy.currency != row.currency
@@ -175,7 +192,7 @@ def _entry(  # noqa: PLR0913 - what a refund, a dispute and a payout have in com
         standing=standing,
         status=row.status,
         evidence={
-            row._meta.model_name: row.pk,  # noqa: SLF001 - Django's documented Options
+            str(row._meta.model_name): row.pk,  # noqa: SLF001 - Django's documented Options
             "amount_cents": paid.cents,
             "currency": row.currency,
             "status": row.status,

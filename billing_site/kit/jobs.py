@@ -30,7 +30,7 @@ class Run:
 
 @contextmanager
 def recorded(job: str, now: dt.datetime) -> Iterator[Run]:
-    """Record a run of a job, named as its task: `with recorded("reporting.tasks.check_books", now) as run: run.did(...)`.
+    """Record a run of a job, named as its task; inside, `run.did("3 events applied")` says what it did.
 
     Enter it outside of any transaction, so that a failure stays on record.
     """
@@ -60,7 +60,11 @@ def _finish(row: JobRun, state: JobState, outcome: str) -> None:
 def _forget_idle_run_before(row: JobRun) -> None:
     """Keep one row of a sweep that idles every minute, not a thousand a day."""
     earlier = JobRun.objects.filter(job=row.job, pk__lt=row.pk).order_by("-pk").first()
-    if earlier and earlier.state == JobState.NOTHING_TO_DO and row.started_at - earlier.started_at < _IDLE_RUNS_MERGE_WITHIN:
+    if (
+        earlier
+        and earlier.state == JobState.NOTHING_TO_DO
+        and row.started_at - earlier.started_at < _IDLE_RUNS_MERGE_WITHIN
+    ):
         earlier.delete()
 
 

@@ -1,4 +1,4 @@
-"""Our copy of Stripe's ledger: movements are kept as fetched, also those that no event tells of (fees of the account)."""
+"""Our copy of Stripe's ledger: movements kept as fetched, also those no event tells of, such as fees of the account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from payments.stripe.facts import BalanceTransactionFacts
 from payments.stripe.projections import facts_from_object
 
 
-def movements_of(fetched: Iterable[Mapping[str, Any]], *, fetched_at: dt.datetime, api_version: str) -> list[BalanceTransactionFacts]:
+def movements_of(
+    fetched: Iterable[Mapping[str, Any]], *, fetched_at: dt.datetime, api_version: str
+) -> list[BalanceTransactionFacts]:
     """Return the facts of fetched balance transactions, in their order."""
     seen_at = int(fetched_at.timestamp())
     facts = (one for obj in fetched for one in facts_from_object(obj, seen_at=seen_at, api_version=api_version))
@@ -62,5 +64,5 @@ def _row(facts: BalanceTransactionFacts) -> BalanceTransaction:
         fee_details=[asdict(part) for part in facts.fee_details],
         description=facts.description,
         available_at=facts.available_at,
-        created_at=facts.created_at,
+        created_at=facts.created_at or dt.datetime.fromtimestamp(facts.order.created, tz=dt.UTC),
     )

@@ -160,7 +160,14 @@ def test_yen_and_foreign_settlements_agree(stripe_sim, customer):
 
 def test_a_fee_not_yet_known_is_a_fee_break_until_it_is(stripe_sim, customer):
     one = charge(stripe_sim, customer)
-    row = book(stripe_sim, one, stripe_fee_cents=None, net_amount_cents=None, settlement_currency="", settlement_amount_cents=None)
+    row = book(
+        stripe_sim,
+        one,
+        stripe_fee_cents=None,
+        net_amount_cents=None,
+        settlement_currency="",
+        settlement_amount_cents=None,
+    )
     assert breaks(morning()) == [("fee", one["id"], 117)]
     row.stripe_fee_cents, row.net_amount_cents = 117, 2882
     row.save()
@@ -199,7 +206,9 @@ def test_a_payout_without_a_row_of_ours_is_missing_here(stripe_sim, customer):
     stripe_sim.charge(customer, 2999, "usd", at=early)
     payout = stripe_sim.payout(at=NOON)[0]
     assert breaks(morning()) == [("missing_here", payout["id"], -2882)]
-    Payout.objects.create(stripe_payout_id=payout["id"], amount_cents=2882, currency="USD", status="paid", created_at=NOON)
+    Payout.objects.create(
+        stripe_payout_id=payout["id"], amount_cents=2882, currency="USD", status="paid", created_at=NOON
+    )
     assert breaks(morning()) == []
 
 
@@ -279,7 +288,14 @@ def test_a_stripe_in_trouble_writes_nothing(stripe_sim):
 
 def test_missed_mornings_are_caught_up_oldest_first():
     Reconciliation.objects.create(
-        period_start=DAY, period_end=NEXT, started_at=MORNING, finished_at=MORNING, theirs_count=0, ours_count=0, matched_count=0, break_count=0
+        period_start=DAY,
+        period_end=NEXT,
+        started_at=MORNING,
+        finished_at=MORNING,
+        theirs_count=0,
+        ours_count=0,
+        matched_count=0,
+        break_count=0,
     )
     assert days_due(MORNING) == [DAY]
     assert days_due(MORNING + dt.timedelta(days=3)) == [NEXT + dt.timedelta(days=days) for days in range(3)]

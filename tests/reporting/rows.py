@@ -58,7 +58,12 @@ def payment(amount, when, *, fee=0, currency="EUR", settles=None, rate=None, **f
 def cash(amount, when, *, currency="EUR", **fields):
     """A bank transfer a person entered."""
     return Payment.objects.create(
-        amount_cents=amount, currency=currency, status=PaymentStatus.SUCCEEDED, received_at=at(when), created_at=at(when), **fields
+        amount_cents=amount,
+        currency=currency,
+        status=PaymentStatus.SUCCEEDED,
+        received_at=at(when),
+        created_at=at(when),
+        **fields,
     )
 
 
@@ -80,7 +85,9 @@ def refund(paid, amount, when, *, settles=None, status="succeeded", fee=0):
 
 def dispute(paid, when, *, fee=0):
     dispute_id = f"du_{next(_numbers)}"
-    movement(dispute_id, -paid.amount_cents, when, category="dispute", type="adjustment", fee=fee, currency=paid.currency)
+    movement(
+        dispute_id, -paid.amount_cents, when, category="dispute", type="adjustment", fee=fee, currency=paid.currency
+    )
     return Dispute.objects.create(
         stripe_dispute_id=dispute_id,
         payment=paid,
@@ -94,6 +101,13 @@ def dispute(paid, when, *, fee=0):
 
 
 def win(disputed, when):
-    movement(disputed.stripe_dispute_id, disputed.amount_cents, when, category="dispute_reversal", type="adjustment", currency=disputed.currency)
+    movement(
+        disputed.stripe_dispute_id,
+        disputed.amount_cents,
+        when,
+        category="dispute_reversal",
+        type="adjustment",
+        currency=disputed.currency,
+    )
     disputed.status, disputed.funds_reinstated_at = "won", at(when)
     disputed.save()

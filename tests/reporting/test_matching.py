@@ -15,7 +15,16 @@ NEXT = DAY + dt.timedelta(days=1)
 
 def entry(object_id="ch_1", amount=2999, *, fee=117, currency="USD", day=DAY, **fields):
     settled = Money(amount, currency)
-    return Entry(**{"key": ("charge", object_id), "day": day, "paid": settled, "settled": settled, "fee": fee if fee is None else Money(fee, currency)} | fields)
+    return Entry(
+        **{
+            "key": ("charge", object_id),
+            "day": day,
+            "paid": settled,
+            "settled": settled,
+            "fee": fee if fee is None else Money(fee, currency),
+        }
+        | fields
+    )
 
 
 def compare(ours, theirs):
@@ -106,13 +115,20 @@ def test_totals_never_cross_currencies():
     }
 
 
-BOOKS = st.lists(st.builds(entry, st.sampled_from(["ch_1", "ch_2", "ch_3"]), st.integers(1, 9), fee=st.integers(0, 2)), unique_by=lambda one: one.key)
+BOOKS = st.lists(
+    st.builds(entry, st.sampled_from(["ch_1", "ch_2", "ch_3"]), st.integers(1, 9), fee=st.integers(0, 2)),
+    unique_by=lambda one: one.key,
+)
 
 
 @given(BOOKS, BOOKS)
 def test_missing_and_differing_amounts_explain_the_whole_difference(ours, theirs):
     found = compare(ours, theirs)
-    explained = sum(broken.amount.cents for kind in (Kind.MISSING_HERE, Kind.MISSING_THERE, Kind.AMOUNT) for broken in found.of(kind))
+    explained = sum(
+        broken.amount.cents
+        for kind in (Kind.MISSING_HERE, Kind.MISSING_THERE, Kind.AMOUNT)
+        for broken in found.of(kind)
+    )
     assert explained == sum(row["difference_cents"] for row in totals(found).values())
 
 

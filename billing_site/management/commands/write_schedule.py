@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
@@ -21,8 +21,14 @@ class Command(BaseCommand):
         table = Table("Job", "State", "Last run", "Next run", "Last outcome")
         for job in schedule.overview(now):
             last = job.last_run
-            table.add_row(job.name, job.state, _shown(last and last.started_at), _shown(job.next_run), last.outcome if last else "")
-        console = Console(file=self.stdout, width=None if self.stdout.isatty() else 140)
+            table.add_row(
+                job.name,
+                job.state,
+                _shown(last and last.started_at),
+                _shown(job.next_run),
+                last.outcome if last else "",
+            )
+        console = Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else 140)
         console.print(table)
         console.print(f"Added: {', '.join(added)}." if added else "Nothing to add: the schedule is complete.")
 

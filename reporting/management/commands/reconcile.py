@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self._show(run)
 
     def _show(self, run: Reconciliation) -> None:
-        console = Console(file=self.stdout, width=None if self.stdout.isatty() else 140)
+        console = Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else 140)
         days = f"{run.period_start} to {run.period_end - dt.timedelta(days=1)}"
         console.print(f"Reconciliation of {days}, both days included, {timezone.get_current_timezone_name()} time.")
         if run.totals:
@@ -42,7 +42,8 @@ class Command(BaseCommand):
         if run.break_count:
             console.print(_breaks(run))
         console.print(
-            f"{run.theirs_count} movements at Stripe, {run.ours_count} here, {run.matched_count} agree, {run.break_count} breaks."
+            f"{run.theirs_count} movements at Stripe, {run.ours_count} here, "
+            f"{run.matched_count} agree, {run.break_count} breaks."
         )
 
 
