@@ -21,6 +21,7 @@ from billing_site import embedded
 from billing_site.serving import children, native, progress, readiness
 from billing_site.serving.children import Child, Program
 from billing_site.serving.supervisor import FailedError, Supervisor
+from payments.stripe.sim.company import API_KEY
 
 OK = 200
 SECONDS_BETWEEN_EVENTS = 20
@@ -102,7 +103,7 @@ def _programs(door: socket.socket, address: str, environment: dict[str, str]) ->
     gunicorn += ["--preload", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--access-logfile", "-"]
     stripe = [sys.executable, "manage.py", "stripe_sim", "--port", environment["STRIPE_API_BASE"].rpartition(":")[2]]
     stripe += ["--webhook-url", f"{address}/stripe/webhook/", "--webhook-secret", environment["STRIPE_WEBHOOK_SECRETS"]]
-    stripe += ["--live", str(SECONDS_BETWEEN_EVENTS)]
+    stripe += ["--live", str(SECONDS_BETWEEN_EVENTS), "--state", f"{environment['VAR_DIR']}/stripe_sim.json.gz"]
     celery = [*python, "billing_site.serving.worker", "--concurrency", "2"]
     return [
         Program(name="stripe", argv=stripe, environment=environment),
@@ -124,7 +125,7 @@ def _demo_environment(var_dir: Path, address: str) -> dict[str, str]:
         "DEMO_DATA": "true",
         "DEMO_ADDRESS": address,
         "STRIPE_API_BASE": f"http://127.0.0.1:{_free_port()}",
-        "STRIPE_API_KEY": "sk_test_" + "demo" * 8,
+        "STRIPE_API_KEY": API_KEY,
         "STRIPE_WEBHOOK_SECRETS": "whsec_" + "demo" * 8,
         readiness.VARIABLE: str(var_dir / "run"),
     }

@@ -44,7 +44,7 @@ STEPS = [
         arguments=lambda _now: ["--database=owner", "--no-input", "--skip-checks", "--verbosity=0"],
     ),
     Step(phase="before", says="Writing the schedule", command="write_schedule", is_silent=True),
-    Step(phase="before", says="Loading demo data", command="load_demo"),
+    Step(phase="before", says="Loading demo data", command="load_demo", arguments=lambda _now: ["--if-empty"]),
     Step(
         phase="after",
         says="Billing last month's partner contracts",
