@@ -1,0 +1,99 @@
+"""The partners of the demo: their customer records, keys and contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from billing_site.demo import cast
+from billing_site.demo.agenda import as_if
+from billing_site.demo.company import with_key
+from billing_site.demo.dates import Dates
+from billing_site.kit.money import Money
+from invoices.models import Customer, Seller
+from partners.enums import ContractStatus, PackageRounding
+from partners.models import Contract, Partner, PartnerApiKey
+
+
+@dataclass(frozen=True)
+class Player:
+    """A partner and what the file says about it."""
+
+    partner: Partner
+    row: cast.Role
+
+    @property
+    def customer(self) -> Customer:
+        return self.partner.customer
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self.row["key_prefixes"])
+
+
+def sign_partners(dates: Dates, sellers: Mapping[str, Seller], *, count: int | None = None) -> list[Player]:
+    """Make the first `count` partners (all without it) with everything agreed with them."""
+    return [_sign(dates, sellers[row["seller"]], row) for row in cast.partners()[:count]]
+
+
+def _sign(dates: Dates, seller: Seller, row: cast.Role) -> Player:
+    with as_if(dates.at(dates.named(row["contracts"][0]["from"]))):
+        partner = Partner.objects.create(
+            name=row["name"], customer=_customer(row), billing_time_zone=row["time_zone"], is_active=_runs(dates, row)
+        )
+        for prefix in row["key_prefixes"]:
+            key = f"{prefix}.{cast.company()['partner_key_secret']}"
+            with_key(PartnerApiKey(name=f"{row['name']}, gateway", partner=partner), key).save()
+        Contract.objects.bulk_create(_contract(dates, partner, seller, agreed) for agreed in row["contracts"])
+    return Player(partner, row)
+
+
+def _customer(row: cast.Role) -> Customer:
+    kept = ("name", "email", "country", "tax_id", "currency", "language", "time_zone")
+    address = "\n".join(row["address"])
+    return Customer.objects.create(
+        address=address, user_id=row["key_prefixes"][0], **{name: row[name] for name in kept}
+    )
+
+
+def _contract(dates: Dates, partner: Partner, seller: Seller, agreed: cast.Role) -> Contract:
+    start, until = dates.named(agreed["from"]), agreed.get("until")
+    end = dates.named(until) if until else None
+    signed = dates.named(agreed["from"] | {"on": 1}).year
+    return Contract(
+        partner=partner,
+        seller=seller,
+        reference=f"PC-{signed}-{agreed['number']:03}",
+        version=agreed.get("version", 1),
+        status=ContractStatus.ENDED if end and dates.is_past(end) else ContractStatus.ACTIVE,
+        pricing_model=agreed["model"],
+        currency=partner.customer.currency,
+        included_deeds=agreed.get("included", 0) if "per_deed" in agreed else 0,
+        included_requests=agreed.get("included", 0) if "per_1000" in agreed else 0,
+        rounding=agreed.get("rounding", PackageRounding.UP),
+        tax_rate=Decimal(agreed["tax"]),
+        payment_terms_days=agreed["terms"],
+        billing_time_zone=partner.billing_time_zone,
+        purchase_order=agreed.get("purchase_order", ""),
+        start_date=start,
+        end_date=end,
+        **_prices(agreed, partner.customer.currency),
+    )
+
+
+def _prices(agreed: cast.Role, currency: str) -> dict[str, Any]:
+    """Read the prices, written in major units."""
+
+    def cents(name: str) -> int:
+        return Money.from_major(Decimal(agreed.get(name, "0")), currency).cents
+
+    rates = {"price_per_deed": agreed.get("per_deed"), "price_per_1000_requests": agreed.get("per_1000")}
+    fees = {"monthly_fee_cents": cents("fee"), "minimum_cents": cents("minimum")}
+    return fees | {name: Decimal(rate) for name, rate in rates.items() if rate}
+
+
+def _runs(dates: Dates, row: cast.Role) -> bool:
+    until = row["contracts"][-1].get("until")
+    return not until or not dates.is_past(dates.named(until))
