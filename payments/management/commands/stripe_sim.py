@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.stripe.sim import Settlement, Sim, keeping
@@ -88,6 +89,7 @@ def _company(options: dict[str, Any]) -> Sim:
         rates = {"eur": Settlement("eur"), "jpy": Settlement("usd", Decimal("0.0067"))}
         sim = Sim(seed=f"live-{options['seed']}", clock=_clock, settles=rates)
     sim.faults.latency = options["latency"]
+    sim.api_keys.add(settings.STRIPE_API_KEY or API_KEY)
     if options["webhook_url"]:
         sim.webhook_endpoint(options["webhook_url"], options["webhook_secret"])
     return sim
