@@ -39,7 +39,7 @@ def keep_movements(*, fetched: Sequence[Mapping[str, Any]], fetched_at: dt.datet
 
 
 def _kept(obj: Mapping[str, Any], fetched_at: dt.datetime, api_version: str) -> StripeObject:
-    payload = json.dumps(obj, separators=(",", ":")).encode()
+    payload = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
     return StripeObject(
         stripe_id=obj["id"],
         object_type="balance_transaction",

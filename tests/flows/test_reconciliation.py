@@ -256,6 +256,12 @@ def test_to_is_the_last_day_included(stripe_sim, customer):
     assert "1 breaks" in run_command("--from", "2026-10-14", "--to", "2026-10-15")
 
 
+def test_without_a_key_the_command_says_which_variable_is_missing(settings):
+    settings.STRIPE_API_KEY = ""
+    with pytest.raises(CommandError, match="set STRIPE_API_KEY"):
+        run_command("--from", "2026-10-14")
+
+
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [

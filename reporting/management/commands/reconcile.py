@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import IO, Any, cast
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
@@ -26,6 +27,8 @@ class Command(BaseCommand):
     def handle(self, *, first: str | None, last: str | None, **_: Any) -> None:
         now = timezone.now()
         start, end = _span(first, last, today=timezone.localdate(now))
+        if not settings.STRIPE_API_KEY:
+            raise CommandError("There is nothing to compare with: set STRIPE_API_KEY to a key that may read balances.")
         try:
             theirs = fetch_theirs(gateway=gateway_from_settings(), start=start, end=end)
         except (StripeUnreachable, StripeRefused) as error:
