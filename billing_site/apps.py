@@ -11,7 +11,7 @@ class BillingSiteConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from billing_site import checks  # noqa: F401 - registers itself
+        from billing_site import celery, checks  # noqa: F401 - both register themselves
 
 
 class AdminConfig(admin.AdminConfig):
