@@ -45,8 +45,8 @@ clean: ## remove everything that can be made again, demo data included
 # --- The environment: once it has the development packages, it keeps them ------------------------------------------
 
 .venv/runtime.stamp: requirements/runtime.lock | $(UV)
-	@if [ -e .venv/dev.stamp ]; then lock=dev; else lock=runtime; fi; \
-	 echo "  .. Installing requirements/$$lock.lock" && $(SYNC) requirements/$$lock.lock && touch .venv/*.stamp $@
+	@if [ -x $(BIN)/pytest ]; then stamp=dev; else stamp=runtime; fi; \
+	 echo "  .. Installing requirements/$$stamp.lock" && $(SYNC) requirements/$$stamp.lock && touch $@ .venv/$$stamp.stamp
 
 .venv/dev.stamp: requirements/runtime.lock requirements/dev.lock | $(UV)
 	@echo "  .. Installing requirements/dev.lock" && $(SYNC) requirements/dev.lock && touch .venv/runtime.stamp $@
