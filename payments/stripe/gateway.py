@@ -143,6 +143,11 @@ def point_djstripe_at(gateway: Gateway) -> None:
     stripe.default_http_client = stripe.RequestsClient(timeout=gateway.timeout)
 
 
+def as_djstripe_reads(gateway: Gateway, obj: Json) -> Any:
+    """Return an object as dj-stripe wants it: with the library's types, whose lists can fetch their next page."""
+    return stripe.convert_to_stripe_object(obj, api_key=gateway.api_key, api_mode="V1")
+
+
 def gateway_from_settings() -> Gateway:
     """Return the gateway to the account the settings name."""
     return Gateway(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_API_VERSION)

@@ -11,13 +11,12 @@ from functools import cache
 from typing import Any, Final
 
 from django.apps import apps
-from django.conf import settings
 from django.db import transaction
 
 from payments.models import StripeEvent
 from payments.stripe.applying import MOST_ATTEMPTS, delay_before_attempt
 from payments.stripe.fetching import fetch_left_out
-from payments.stripe.gateway import Gateway, point_djstripe_at
+from payments.stripe.gateway import Gateway, as_djstripe_reads, point_djstripe_at
 from payments.stripe.projections import facts_from_event
 from payments.stripe.versions import lock_objects
 
@@ -76,7 +75,7 @@ def _show(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
     with transaction.atomic():
         # A name of its own: dj-stripe calls Stripe while it holds this, and the books must not wait.
         lock_objects([f"mirror:{event.object_id}"])
-        model.sync_from_stripe_data(told["data"]["object"], api_key=settings.STRIPE_API_KEY)
+        model.sync_from_stripe_data(as_djstripe_reads(gateway, told["data"]["object"]), api_key=gateway.api_key)
     return MIRRORED
 
 
@@ -88,8 +87,11 @@ def _is_gone(event: StripeEvent) -> bool:
 @cache
 def _mirrors() -> dict[str, Any]:
     """Return dj-stripe's models by the name Stripe writes into `object`."""
-    named = {
-        getattr(getattr(model, "stripe_class", None), "OBJECT_NAME", ""): model
-        for model in apps.get_app_config("djstripe").get_models()
-    }
+    kept = (model for model in apps.get_app_config("djstripe").get_models() if _has_id(model))
+    named = {getattr(getattr(model, "stripe_class", None), "OBJECT_NAME", ""): model for model in kept}
     return {name: model for name, model in named.items() if name and name not in _NEVER_MIRRORED}
+
+
+def _has_id(model: Any) -> bool:
+    """Leave out previews such as upcoming invoices, which go by the same name and have no id."""
+    return any(field.name == "id" for field in model._meta.concrete_fields)  # noqa: SLF001 - Django's documented Options
