@@ -23,7 +23,7 @@ _WORK = [
     "reporting.change_break",
 ]  # fmt: skip
 _DECIDE = [
-    "invoices.issue_invoice", "invoices.void_invoice", "invoices.write_off_invoice",
+    "invoices.issue_invoice", "invoices.void_invoice", "invoices.write_off_invoice", "invoices.add_creditnote",
     "partners.add_billingrun", "partners.change_billingrun", "partners.approve_billingrun",
     "payments.replay_stripeevent",
 ]  # fmt: skip

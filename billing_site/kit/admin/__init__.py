@@ -6,6 +6,7 @@ May import: the kit only.
 
 from __future__ import annotations
 
+from billing_site.kit.admin.asking import QuestionForm, asking, button
 from billing_site.kit.admin.bases import (
     BackOfficeAdmin,
     MoneyStackedInline,
@@ -13,11 +14,21 @@ from billing_site.kit.admin.bases import (
     ReadOnlyAdmin,
     ReadOnlyInline,
 )
-from billing_site.kit.admin.columns import badge, badge_column, link_column, link_to, money_cell, money_column, stripe_link
+from billing_site.kit.admin.columns import (
+    badge,
+    badge_column,
+    link_column,
+    link_to,
+    money_cell,
+    money_column,
+    stripe_link,
+)
 from billing_site.kit.admin.confirmed import confirmed
 from billing_site.kit.admin.filters import DateRange
 from billing_site.kit.admin.money_forms import MoneyForm, MoneyFormField, MoneyFormSet, MoneyWidget
+from billing_site.kit.admin.panels import Panel, list_url, may_see
 from billing_site.kit.admin.refusals import ServiceErrorsMixin
+from billing_site.kit.admin.row_page import RowPageMixin
 from billing_site.kit.admin.saved_views import View
 from billing_site.kit.admin.totals import TotalsMixin
 
@@ -30,16 +41,23 @@ __all__ = [
     "MoneyStackedInline",
     "MoneyTabularInline",
     "MoneyWidget",
+    "Panel",
+    "QuestionForm",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
+    "RowPageMixin",
     "ServiceErrorsMixin",
     "TotalsMixin",
     "View",
+    "asking",
     "badge",
     "badge_column",
+    "button",
     "confirmed",
     "link_column",
     "link_to",
+    "list_url",
+    "may_see",
     "money_cell",
     "money_column",
     "stripe_link",
