@@ -1,0 +1,94 @@
+"""Owns the page of customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, Subquery, Sum
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.http import urlencode
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter
+
+from billing_site.kit.admin import BackOfficeAdmin, DateRange, RowPageMixin, View, button, money_column, stripe_link
+from billing_site.kit.exports import ExportMixin
+from invoices.models import Customer, Invoice
+from invoices.resources import CustomerResource
+
+_COPIED = ("name", "email", "currency")
+
+
+@admin.register(Customer)
+class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
+    list_display = (
+        "name",
+        "email",
+        "country",
+        "currency",
+        money_column("outstanding_cents", "Outstanding"),
+        stripe_link("stripe_customer_id"),
+        "created_at",
+    )
+    list_filter = (("currency", AllValuesCheckboxFilter), ("created_at", DateRange))
+    search_fields = ("name", "email", "stripe_customer_id", "user_id", "tax_id")
+    search_help_text = "Name, e-mail, Stripe id, user id or tax id"
+    ordering = ("name", "pk")
+    views = (
+        View("In Stripe", "stripe_customer_id__isnull=False"),
+        View("Ours only", "stripe_customer_id__isnull=True"),
+    )
+    resource_classes = (CustomerResource,)
+    shows_history = True
+    actions_detail = ("new_invoice",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "email"),
+                    ("bill_to_name", "tax_id"),
+                    "address",
+                    ("country", "currency"),
+                    ("language", "time_zone"),
+                )
+            },
+        ),
+        ("Elsewhere", {"fields": (("user_id", "stripe_customer_id"),)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        owed = (
+            Invoice.objects.outstanding()
+            .filter(customer=OuterRef("pk"), currency=OuterRef("currency"))
+            .order_by()
+            .values("customer")
+            .values(sum=Sum("amount_due_cents"))
+        )
+        return super().get_queryset(request).annotate(outstanding_cents=Subquery(owed))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        """What Stripe says about its customers is changed there: the next event would write over it."""
+        if obj is None:
+            return ()
+        return (
+            "stripe_customer_id",
+            *(_COPIED if obj.stripe_customer_id else ()),
+            *(super().get_readonly_fields(request, obj)),
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        if obj is None or not obj.stripe_customer_id:
+            return super().get_fieldsets(request, obj)
+        (_, first), *rest = self.fieldsets
+        return (
+            (None, {**first, "description": "Name, e-mail and currency come from Stripe; change them there."}),
+            *rest,
+        )
+
+    @button("New invoice", icon="receipt_long", permission="invoices.add_invoice")
+    def new_invoice(self, _request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        customer = get_object_or_404(Customer, pk=object_id)
+        asked = urlencode({"customer": customer.pk, "currency": customer.currency})
+        return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_add')}?{asked}")

@@ -1,0 +1,113 @@
+"""Owns the lines of a draft as rows of its form, and what they come to while they are typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, JsonResponse
+
+from billing_site.kit.admin import MoneyForm, MoneyTabularInline, money_cell
+from billing_site.kit.admin.percent import PercentField
+from billing_site.kit.currencies import is_known
+from billing_site.kit.money import Money
+from invoices.enums import Rounding
+from invoices.models import Invoice, InvoiceLine
+from invoices.services.drafting import totals_of
+
+
+class LineForm(MoneyForm):
+    tax_rate = PercentField(label="Tax", required=False)
+
+    class Meta:
+        model = InvoiceLine
+        fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents")
+        labels = {"discount_given_cents": "Discount"}
+
+    def clean_tax_rate(self) -> Any:
+        return self.cleaned_data["tax_rate"] or 0
+
+
+class LineInline(MoneyTabularInline):
+    """The lines of a draft; amounts are worked out by the service when it is saved."""
+
+    model = InvoiceLine
+    form = LineForm
+    fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents", "amount")
+    readonly_fields = ("amount",)
+    tab = False
+    verbose_name_plural = "Lines"
+    classes = ("draft-lines",)
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **_: Any) -> int:  # noqa: ARG002
+        return 0 if obj else 1
+
+    def amount(self, line: InvoiceLine) -> Any:
+        return money_cell(line.amount_cents if line.pk else None, line.invoice.currency if line.pk else "")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and db_field.name == "quantity":
+            field.widget.attrs["inputmode"] = "decimal"
+        return field
+
+
+def write_lines(formset: Any) -> None:
+    """Save the rows that were typed, the new ones after the last; the sums follow in the service."""
+    lines = formset.save(commit=False)
+    for gone in formset.deleted_objects:
+        gone.delete()
+    last = formset.instance.lines.order_by("-position").values_list("position", flat=True).first() or 0
+    for line in lines:
+        if line.pk is None:
+            last += 1
+            line.position = last
+        line.save()
+    formset.save_m2m()
+
+
+def totals_while_typing(invoice: Invoice, form: forms.BaseForm, formset: Any) -> JsonResponse:
+    """Answer what the rows typed so far come to; a row that cannot be read counts nothing."""
+    currency = str(form["currency"].value() or "").strip().upper()
+    if not is_known(currency):
+        return JsonResponse({"sums": [], "lines": []})
+    _take_terms(invoice, form, currency)
+    typed = [
+        (n, row.instance)
+        for n, row in enumerate(formset.forms)
+        if row.is_valid() and row.has_changed() | bool(row.instance.pk) and not row.cleaned_data.get("DELETE")
+    ]
+    totals = totals_of(invoice, [line for _n, line in typed])
+    sums = [
+        ("Subtotal", totals.subtotal_cents),
+        *([("Discount", -totals.discount_cents)] if totals.discount_cents else []),
+        ("Tax", totals.tax_cents),
+        ("Total", totals.total_cents),
+    ]
+    return JsonResponse(
+        {
+            "sums": [[label, Money(cents, currency).format()] for label, cents in sums],
+            "lines": [
+                [n, Money(line.amount_cents, currency).format()]
+                for (n, _typed), line in zip(typed, totals.lines, strict=True)
+            ],
+        }
+    )
+
+
+def as_new_rows(posted: Any) -> Any:
+    """Read the rows of a form as if all were new: what they come to does not depend on what is stored."""
+    rows = posted.copy()
+    rows["lines-INITIAL_FORMS"] = "0"
+    for name in [name for name in rows if name.startswith("lines-") and name.endswith(("-id", "-invoice"))]:
+        del rows[name]
+    return rows
+
+
+def _take_terms(invoice: Invoice, form: forms.BaseForm, currency: str) -> None:
+    form.is_valid()
+    read = getattr(form, "cleaned_data", {})
+    invoice.currency = currency
+    invoice.rounding = read.get("rounding") or Rounding.DOCUMENT
+    invoice.tax_inclusive = bool(read.get("tax_inclusive"))
+    invoice.document_discount_cents = read.get("document_discount_cents") or 0

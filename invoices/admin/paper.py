@@ -1,0 +1,126 @@
+"""Owns how an issued invoice reads on its page: its facts, its lines and its totals, formatted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from billing_site.kit.admin.words import count_text, day_text, percent_text, span_text
+from billing_site.kit.money import Money
+from invoices.admin.columns import is_overdue, number, status_badge
+from invoices.enums import DocumentKind
+from invoices.models import Invoice, InvoiceLine
+
+
+@dataclass(frozen=True, slots=True)
+class PaperLine:
+    """One line, as text."""
+
+    description: str
+    detail: str
+    period: str
+    quantity: str
+    unit_price: str
+    tax: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One row of the totals; `is_strong` ones are what people look for."""
+
+    label: str
+    amount: str
+    is_strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Everything the page of an issued invoice shows above its form."""
+
+    number: str
+    status: Any
+    facts: list[tuple[str, Any]]
+    lines: list[PaperLine]
+    sums: list[Sum]
+    document_url: str
+    due: str
+    due_note: str
+    is_overdue: bool
+
+
+def paper_of(invoice: Invoice, *, on: dt.date) -> Paper:
+    """Gather one invoice's page; three queries."""
+    document = invoice.documents.filter(kind=DocumentKind.INVOICE).first()
+    return Paper(
+        number=number(invoice),
+        status=status_badge(invoice, on=on),
+        facts=_facts(invoice),
+        lines=[_line(line, invoice.currency) for line in invoice.lines.all()],
+        sums=_sums(invoice),
+        document_url=reverse("document-file", args=[document.pk]) if document else "",
+        due=invoice.amount_due.format(),
+        due_note=_due_note(invoice, on),
+        is_overdue=is_overdue(invoice, on=on),
+    )
+
+
+def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
+    found = [
+        ("Issued", invoice.issue_date and day_text(invoice.issue_date)),
+        ("Due", invoice.due_date and day_text(invoice.due_date)),
+        ("Service period", _period(invoice.billing_period_start, invoice.billing_period_end)),
+        ("Purchase order", invoice.purchase_order),
+        ("Contract", invoice.contract_reference),
+    ]
+    return [(label, value) for label, value in found if value]
+
+
+def _line(line: InvoiceLine, currency: str) -> PaperLine:
+    price = count_text(line.unit_price) if line.unit_price else ""
+    return PaperLine(
+        description=line.description,
+        detail=line.detail,
+        period=_period(line.service_period_start, line.service_period_end),
+        quantity=count_text(line.quantity),
+        unit_price=f"{price} / {line.package_size:,}" if price and line.package_size > 1 else price,
+        tax=percent_text(line.tax_rate) if line.tax_rate else "",
+        amount=Money(line.amount_cents, currency).format(),
+    )
+
+
+def _sums(invoice: Invoice) -> list[Sum]:
+    def row(label: str, cents: int, *, is_strong: bool = False) -> Sum:
+        return Sum(label, Money(cents, invoice.currency).format(), is_strong)
+
+    taken_off = [
+        ("Paid", invoice.amount_paid_cents),
+        ("Credit notes", invoice.credited_cents),
+        ("Written off", invoice.written_off_cents),
+    ]
+    return [
+        row("Subtotal", invoice.subtotal_cents),
+        *([row("Discount", -invoice.discount_cents)] if invoice.discount_cents else []),
+        row("Tax", invoice.tax_cents),
+        row("Total", invoice.total_cents, is_strong=True),
+        *(row(label, -cents) for label, cents in taken_off if cents),
+        row("Due", invoice.amount_due_cents, is_strong=True),
+    ]
+
+
+def _due_note(invoice: Invoice, on: dt.date) -> str:
+    if is_overdue(invoice, on=on) and invoice.due_date:
+        days = (on - invoice.due_date).days
+        return f"{days} day{'s' if days != 1 else ''} overdue"
+    if invoice.paid_at and invoice.status == "paid":
+        return f"Paid on {day_text(invoice.paid_at)}"
+    if invoice.voided_at:
+        return f"Voided on {day_text(invoice.voided_at)}"
+    return f"Due on {day_text(invoice.due_date)}" if invoice.due_date else ""
+
+
+def _period(start: dt.date | None, end: dt.date | None) -> str:
+    return span_text(start, end) if start and end else ""
