@@ -365,6 +365,9 @@ class Allocation(models.Model):
         ]
         indexes = [models.Index(fields=["allocated_at"], name="allocation_by_time")]
 
+    def __str__(self) -> str:
+        return f"{Money(self.amount_cents, self.currency).format()} placed on {self.allocated_at:%Y-%m-%d}"
+
 
 @audited
 class Subscription(models.Model):
