@@ -6,6 +6,13 @@ Issuing a run is the one call that is many transactions: a chunk each, so that a
 from __future__ import annotations
 
 from partners.services.billing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
+from partners.services.contracts import (
+    NotADraftContract,
+    OverlapsAnother,
+    TermsIncomplete,
+    activate_contract,
+    draft_next_version,
+)
 from partners.services.due import due_contracts, due_months, running_contracts, unbilled_contracts
 from partners.services.late import LateUsage, late_usage, usage_without_contract
 from partners.services.locks import MonthAtWork, month_at_work
@@ -34,22 +41,27 @@ __all__ = [
     "InvoiceDiffers",
     "LateUsage",
     "MonthAtWork",
+    "NotADraftContract",
     "NotAPreview",
     "NotAWholeMonth",
     "NotApproved",
     "NothingToApprove",
     "NothingToBill",
     "Preview",
+    "OverlapsAnother",
     "PreviewDiffers",
     "RunTotal",
     "RunUnderWay",
+    "TermsIncomplete",
     "UnknownTimeZone",
     "Unpriceable",
     "UsageItem",
     "UsageOutcome",
+    "activate_contract",
     "approve_run",
     "build_run",
     "cancel_run",
+    "draft_next_version",
     "due_contracts",
     "due_months",
     "issue_run",

@@ -1,0 +1,7 @@
+"""Owns the pages of what was agreed, what was used and what it costs."""
+
+from __future__ import annotations
+
+from partners.admin import contracts, panels, partners, runs, usage
+
+__all__ = ["contracts", "panels", "partners", "runs", "usage"]

@@ -1,0 +1,76 @@
+"""Owns the read-only pages of what was used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter
+
+from billing_site.kit.admin import DateRange, ReadOnlyAdmin, link_column
+from billing_site.kit.admin.words import count_text
+from billing_site.kit.exports import ExportMixin
+from partners.models import ApiUsage, UsageEvent
+from partners.resources import ApiUsageResource, UsageEventResource
+
+
+def _counted(number: Any) -> Any:
+    return format_html('<span class="money">{}</span>', count_text(number))
+
+
+class UsagePage(ExportMixin, ReadOnlyAdmin):
+    """Counts, right-aligned."""
+
+    def money_quantity(self, row: Any) -> Any:
+        return _counted(row.quantity)
+
+    money_quantity.short_description = "Quantity"  # type: ignore[attr-defined]
+    money_quantity.admin_order_field = "quantity"  # type: ignore[attr-defined]
+
+
+@admin.register(ApiUsage)
+class ApiUsageAdmin(UsagePage):
+    list_display = (
+        "day",
+        link_column("partner"),
+        "event_type",
+        "endpoint",
+        "api_key_prefix",
+        "money_requests",
+        "money_quantity",
+    )
+    list_filter = (("event_type", AllValuesCheckboxFilter), ("day", DateRange))
+    search_fields = ("partner__name", "endpoint", "api_key_prefix")
+    search_help_text = "Partner, endpoint or key prefix"
+    ordering = ("-day", "partner__name", "endpoint", "pk")
+    resource_classes = (ApiUsageResource,)
+
+    def money_requests(self, row: ApiUsage) -> Any:
+        return _counted(row.requests)
+
+    money_requests.short_description = "Requests"  # type: ignore[attr-defined]
+    money_requests.admin_order_field = "requests"  # type: ignore[attr-defined]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("partner")
+
+
+@admin.register(UsageEvent)
+class UsageEventAdmin(UsagePage):
+    list_display = (
+        "occurred_at",
+        link_column("partner"),
+        "event_type",
+        "endpoint",
+        "resource_id",
+        "money_quantity",
+        "user_id",
+        "created_at",
+    )
+    list_filter = (("event_type", AllValuesCheckboxFilter), ("occurred_at", DateRange))
+    search_fields = ("partner__name", "resource_id", "user_id", "idempotency_key")
+    search_help_text = "Partner, resource, user or idempotency key"
+    ordering = ("-occurred_at", "pk")
+    resource_classes = (UsageEventResource,)

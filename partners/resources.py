@@ -1,0 +1,64 @@
+"""The columns of exports of usage and of billed months."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing_site.kit.exports import Field, SafeResource
+from partners.models import ApiUsage, BilledPeriod, UsageEvent
+
+
+class ApiUsageResource(SafeResource):
+    partner_name = Field(attribute="partner__name", column_name="partner_name", readonly=True)
+
+    class Meta:
+        model = ApiUsage
+        fields = (
+            "id",
+            "partner",
+            "partner_name",
+            "day",
+            "event_type",
+            "endpoint",
+            "api_key_prefix",
+            "requests",
+            "quantity",
+        )
+        export_order = fields
+
+    def filter_export(self, queryset: Any, **_: Any) -> Any:
+        return queryset.select_related("partner")
+
+
+class UsageEventResource(SafeResource):
+    partner_name = Field(attribute="partner__name", column_name="partner_name", readonly=True)
+
+    class Meta:
+        model = UsageEvent
+        fields = (
+            "id", "partner", "partner_name", "occurred_at", "event_type", "endpoint", "resource_id", "quantity",
+            "user_id", "api_key_prefix", "idempotency_key", "created_at",
+        )  # fmt: skip
+        export_order = fields
+
+    def filter_export(self, queryset: Any, **_: Any) -> Any:
+        return queryset.select_related("partner")
+
+
+class BilledPeriodResource(SafeResource):
+    partner_name = Field(attribute="contract__partner__name", column_name="partner_name", readonly=True)
+    reference = Field(attribute="contract__reference", column_name="contract_reference", readonly=True)
+    invoice_number = Field(attribute="invoice__invoice_number", column_name="invoice_number", readonly=True)
+    currency = Field(attribute="invoice__currency", column_name="currency", readonly=True)
+    total_cents = Field(attribute="invoice__total_cents", column_name="total_cents", readonly=True)
+
+    class Meta:
+        model = BilledPeriod
+        fields = (
+            "id", "contract", "reference", "partner_name", "period_start", "period_end", "revision", "invoice",
+            "invoice_number", "currency", "total_cents", "run", "terms", "usage", "created_at",
+        )  # fmt: skip
+        export_order = fields
+
+    def filter_export(self, queryset: Any, **_: Any) -> Any:
+        return queryset.select_related("contract__partner", "invoice")
