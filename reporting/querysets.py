@@ -12,3 +12,7 @@ from reporting.enums import BreakStatus
 class BreakQuerySet(models.QuerySet):
     def open(self) -> Self:
         return self.filter(status=BreakStatus.OPEN)
+
+    def unowned(self) -> Self:
+        """Open, and nobody works on it."""
+        return self.open().filter(owner=None)
