@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from billing_site.demo.agenda import Agenda
 from billing_site.demo.contracts import Player
 from billing_site.demo.dates import Dates
 from billing_site.demo.month_ends import APPROVED_BY, BOOKED_BY, MonthEnds
 from invoices.models import Invoice, Seller
+from invoices.querysets import InvoiceQuerySet
 from invoices.services import (
     CreditLine,
     NewLine,
@@ -55,7 +57,7 @@ class Desk:
         ):
             for player in self.players:
                 if player.partner.name == name:
-                    self.agenda.note(self.dates.at(self.dates.day(ago, on), 13), lambda now, a=act, p=player: a(p, now))
+                    self.agenda.note(self.dates.at(self.dates.day(ago, on), 13), partial(act, player))
 
     def draft(self) -> None:
         """Leave a draft for the reader to change and issue."""
@@ -141,7 +143,7 @@ class Desk:
 
     # --- Words they share ----------------------------------------------------------------------------------------
 
-    def _monthly(self, player: Player):  # noqa: ANN202 - a queryset of invoices
+    def _monthly(self, player: Player) -> InvoiceQuerySet:
         return Invoice.objects.native().issued().filter(customer=player.customer, billed_period__isnull=False)
 
     def _drafted(self, player: Player, lines: Sequence[NewLine], notes: str = "") -> Invoice:

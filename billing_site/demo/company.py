@@ -29,17 +29,17 @@ def make_users() -> None:
 def make_service_key() -> ServiceKey:
     """Make the key that reads everything over the API; it is printed, so it must never leave the demo."""
     row = cast.company()["service_key"]
-    key = with_key(ServiceKey(name=row["name"], scopes=row["scopes"]), row["key"])
+    key = ServiceKey(name=row["name"], scopes=row["scopes"])
+    set_key(key, row["key"])
     key.save()
     return key
 
 
-def with_key(row: AbstractAPIKey, key: str) -> AbstractAPIKey:
+def set_key(row: AbstractAPIKey, key: str) -> None:
     """Give an API key the value that is written in the file instead of a random one."""
     generator = type(row).objects.key_generator
     row.prefix, row.hashed_key = key.partition(".")[0], generator.hash(key)
     row.id = f"{row.prefix}.{row.hashed_key}"
-    return row
 
 
 def _columns(row: cast.Role) -> cast.Role:

@@ -9,7 +9,7 @@ from typing import Any
 
 from billing_site.demo import cast
 from billing_site.demo.agenda import as_if
-from billing_site.demo.company import with_key
+from billing_site.demo.company import set_key
 from billing_site.demo.dates import Dates
 from billing_site.kit.money import Money
 from invoices.models import Customer, Seller
@@ -44,8 +44,9 @@ def _sign(dates: Dates, seller: Seller, row: cast.Role) -> Player:
             name=row["name"], customer=_customer(row), billing_time_zone=row["time_zone"], is_active=_runs(dates, row)
         )
         for prefix in row["key_prefixes"]:
-            key = f"{prefix}.{cast.company()['partner_key_secret']}"
-            with_key(PartnerApiKey(name=f"{row['name']}, gateway", partner=partner), key).save()
+            key = PartnerApiKey(name=f"{row['name']}, gateway", partner=partner)
+            set_key(key, f"{prefix}.{cast.company()['partner_key_secret']}")
+            key.save()
         Contract.objects.bulk_create(_contract(dates, partner, seller, agreed) for agreed in row["contracts"])
     return Player(partner, row)
 

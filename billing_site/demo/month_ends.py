@@ -41,15 +41,17 @@ class MonthEnds:
 
     def _run(self, ago: int) -> Act:
         def act(now: dt.datetime) -> None:
-            for entry in self._billed(self.dates.month(ago), now).entries.select_related(
-                "invoice", "contract__partner"
-            ):
-                player = self.players[entry.contract.partner_id]
-                _use_credits(entry.invoice, now)
-                if ago not in player.row["pays"].get("forgets", ()):
-                    self.agenda.note(_pays_at(player, entry.invoice, now), _payment(player, entry.invoice))
+            billed = self._billed(self.dates.month(ago), now).entries.billed()
+            for entry in billed.select_related("invoice", "contract").order_by("pk"):
+                if entry.invoice is not None:
+                    self._expect_payment(self.players[entry.contract.partner_id], entry.invoice, ago, now)
 
         return act
+
+    def _expect_payment(self, player: Player, invoice: Invoice, ago: int, now: dt.datetime) -> None:
+        _use_credits(invoice, now)
+        if ago not in player.row["pays"].get("forgets", ()):
+            self.agenda.note(_pays_at(player, invoice, now), _payment(player, invoice))
 
     def _billed(self, period: Period, now: dt.datetime) -> BillingRun:
         run = build_run(period=period, now=now - dt.timedelta(hours=3), by=BUILT_BY)

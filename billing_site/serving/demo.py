@@ -135,7 +135,7 @@ def _check(address: str) -> None:
     for path in ("/healthz", "/admin/login/"):
         if (status := _status(address + path)) != OK:
             raise FailedError(f"{address}{path} answered {status} instead of 200.")
-    progress.say("Checked: the site answers and the last month is billed.")
+    progress.say("Checked: the site answers.")
 
 
 def _status(url: str) -> int | None:

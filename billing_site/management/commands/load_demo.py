@@ -29,13 +29,13 @@ class Command(BaseCommand):
     def handle(self, *, as_of: str | None, if_empty: bool, customers: int | None, **_: Any) -> None:
         if settings.PRODUCTION or settings.STRIPE_LIVE_MODE:
             raise CommandError("Demo data has passwords that everybody knows: it is never loaded in production.")
+        dates = Dates(_day(as_of), ZoneInfo(settings.BILLING_TIME_ZONE))
         if is_loaded():
             if not if_empty:
                 raise CommandError("There is data already; the demo is only loaded into an empty database.")
             self.stdout.write("  The data of the last start is used again; remove var/ to begin anew.")
             return
         begun = time.monotonic()
-        dates = Dates(_day(as_of), ZoneInfo(settings.BILLING_TIME_ZONE))
         load(dates, stripe_file=settings.VAR_DIR / "stripe_sim.json.gz", customers=customers, told=self._tell)
         self.stdout.write(f"  Parcelbase as of {dates.as_of}, loaded in {time.monotonic() - begun:.1f} s.")
 

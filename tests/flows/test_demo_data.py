@@ -1,0 +1,134 @@
+"""The demo's company: the same day gives the same books, which balance and leave the last month to bill."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.db.models import Count, Sum
+from django.test import override_settings
+
+from billing_site.demo import cast, subscribers
+from billing_site.demo.dates import Dates
+from billing_site.demo.loading import load
+from invoices.models import Customer, Invoice
+from partners.enums import PricingModel
+from partners.models import BilledPeriod, Contract
+from payments.models import Payment, StripeEvent
+from payments.stripe.sim import keeping
+from reporting.invariants import broken_invariants
+from reporting.models import Reconciliation
+
+pytestmark = pytest.mark.django_db
+
+DATES = Dates(dt.date(2026, 3, 1), ZoneInfo("UTC"))  # the shortest month is the one to bill
+FEBRUARY = dt.date(2026, 2, 1)
+
+
+@pytest.fixture(scope="module")
+def stripe_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("stripe") / "sim.json.gz"
+
+
+@pytest.fixture(scope="module")
+def company(stripe_file, django_db_setup, django_db_blocker):
+    """Four partners, one of each pricing model, and two subscribers; told twice, the first time is taken back.
+
+    Loaded once for all tests here: each of them rolls back to it. What it gives is what the first telling came to.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        first = transaction.savepoint()
+        tell(stripe_file)
+        before = totals()
+        transaction.savepoint_rollback(first)
+        tell(stripe_file)
+        yield before
+        transaction.set_rollback(True)
+
+
+def tell(stripe_file):
+    with override_settings(STRIPE_WEBHOOK_SECRETS=["whsec_" + "demo" * 8]):
+        load(DATES, stripe_file=stripe_file, customers=6)
+
+
+def totals():
+    invoices = Invoice.objects.order_by().values("origin", "status", "currency")
+    payments = Payment.objects.order_by().values("status", "currency")
+    return (
+        sorted(invoices.annotate(n=Count("pk"), sum=Sum("total_cents"), due=Sum("amount_due_cents")), key=str),
+        sorted(payments.annotate(n=Count("pk"), sum=Sum("amount_cents"), net=Sum("net_amount_cents")), key=str),
+        sorted(Invoice.objects.native().issued().values_list("invoice_number", "total_cents")),
+        sorted(StripeEvent.objects.values_list("event_id", flat=True)),
+    )
+
+
+def test_the_same_day_gives_the_same_books(company):
+    assert totals() == company
+
+
+def test_every_month_but_the_last_is_billed(company):
+    assert not BilledPeriod.objects.filter(period_start=FEBRUARY).exists()
+    assert BilledPeriod.objects.values("period_start").distinct().count() == 13
+    assert set(Contract.objects.values_list("pricing_model", flat=True)) == set(PricingModel.values)
+    assert set(Contract.objects.unbilled(start=FEBRUARY, end=DATES.as_of)) == set(
+        Contract.objects.in_force(start=FEBRUARY, end=DATES.as_of)
+    )
+
+
+def test_the_books_balance_and_stripes_agree_up_to_yesterday(company):
+    assert broken_invariants() == []
+    assert list(Reconciliation.objects.values_list("break_count", flat=True)) == [0] * 8
+    assert not Payment.objects.without_fee().exists()
+    assert not StripeEvent.objects.pending().exists()
+    assert not StripeEvent.objects.dead().exists()
+
+
+def test_nothing_happens_after_the_day_it_is_told_for(company):
+    assert not Invoice.objects.filter(issue_date__gte=DATES.as_of).exists()
+    assert not Payment.objects.filter(received_at__gte=DATES.ends_at).exists()
+    assert not StripeEvent.objects.filter(received_at__gt=DATES.ends_at).exists()
+    assert not Customer.objects.filter(created_at__gt=DATES.ends_at).exists()
+
+
+def test_the_pretended_stripe_keeps_what_the_books_took_from_it(company, stripe_file):
+    sim = keeping.load(stripe_file, clock=lambda: int(DATES.ends_at.timestamp()))
+    paid = {row["id"] for row in sim.store.newest_first("charge") if row["paid"]}
+    assert paid == set(Payment.objects.from_stripe().received().values_list("stripe_charge_id", flat=True))
+
+
+def test_two_payments_are_left_to_break_the_next_reconciliation():
+    story = subscribers.tell(DATES, cast.subscriptions())
+    unheard = [event for event in story.sim.events() if event["id"] in story.unheard]
+    assert {event["type"] for event in unheard} >= {"charge.succeeded", "payment_intent.succeeded"}
+    assert list(story.recharged.values()) == [75]
+    days = {DATES.as_of - dt.timedelta(days=1)}
+    assert {dt.datetime.fromtimestamp(event["created"], dt.UTC).date() for event in unheard} == days
+
+
+@pytest.mark.parametrize(
+    "day", [dt.date(2026, 3, 31), dt.date(2028, 2, 29), dt.date(2027, 1, 1)]
+)
+def test_the_story_can_be_told_for_any_day(day):
+    story = subscribers.tell(Dates(day, ZoneInfo("Asia/Tokyo")), cast.subscriptions())
+    kinds = {kind: story.sim.store.newest_first(kind) for kind in ("refund", "dispute", "payout")}
+    assert all(kinds.values())
+    assert {row["status"] for row in kinds["dispute"]} == {"lost", "needs_response"}
+    assert {row["currency"] for row in story.sim.store.newest_first("charge")} == {"usd", "eur", "gbp", "jpy"}
+
+
+def test_demo_data_is_refused_in_production_and_beside_other_data(settings, company):
+    with pytest.raises(CommandError, match="data already"):
+        call_command("load_demo")
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="never loaded in production"):
+        call_command("load_demo")
+
+
+def test_a_day_that_is_none_is_refused():
+    with pytest.raises(CommandError, match="no day"):
+        call_command("load_demo", as_of="2026-02-30")
+    with pytest.raises(CommandError, match="has not come yet"):
+        call_command("load_demo", as_of="9999-01-01")
