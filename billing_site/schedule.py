@@ -48,6 +48,12 @@ ENTRIES = (
         day_of_month="1",
     ),
     Entry(
+        name="Missed partner months",
+        task="partners.tasks.bill_due_months",
+        purpose="Does the same every day: a missed 1st is caught up, and so is a zone whose month ended later.",
+        hour=3,
+    ),
+    Entry(
         name="Daily reconciliation",
         task="reporting.tasks.reconcile_yesterday",
         purpose="Compares Stripe's ledger with the books, up to yesterday.",
