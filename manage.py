@@ -20,7 +20,9 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Settings: {error}")
     except OperationalError as error:
-        sys.exit(f"PostgreSQL: {str(error).strip()}\nStart it, or correct DATABASE_URL; `make demo` starts one of its own.")
+        sys.exit(
+            f"PostgreSQL: {str(error).strip()}\nStart it, or correct DATABASE_URL; `make demo` starts one of its own."
+        )
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def database(name: str, *, default: str) -> dict[str, object]:
     try:
         parsed = dict(env.dj_db_url(name, default=default, conn_max_age=60, conn_health_checks=True))
     except (EnvError, ValueError) as error:
-        raise ImproperlyConfigured(f"{name} is not a database URL (postgresql://user:password@host/name): {error}") from error
+        raise ImproperlyConfigured(
+            f"{name} is not a database URL (postgresql://user:password@host/name): {error}"
+        ) from error
     if parsed.get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured(f"{name} must name PostgreSQL (postgresql://...): the constraints live there.")
     return parsed
@@ -78,7 +80,9 @@ def email(name: str, *, default: str) -> dict[str, object]:
     try:
         return dict(env.dj_email_url(name, default=default))
     except (EnvError, ValueError) as error:
-        raise ImproperlyConfigured(f"{name} is not a mail URL (smtp://user:password@host:587/?tls=True): {error}") from error
+        raise ImproperlyConfigured(
+            f"{name} is not a mail URL (smtp://user:password@host:587/?tls=True): {error}"
+        ) from error
 
 
 def storage(name: str, *, default: Path) -> dict[str, object]:
@@ -111,7 +115,9 @@ def secret_key(name: str, *, production: bool, kept_in: Path) -> str:
     if given:
         return given
     if production:
-        raise ImproperlyConfigured(f"{name} (or {name}_FILE) is required when DATABASE_URL is set; use 50 random characters or more.")
+        raise ImproperlyConfigured(
+            f"{name} (or {name}_FILE) is required when DATABASE_URL is set; use 50 random characters or more."
+        )
     kept_in.parent.mkdir(parents=True, exist_ok=True)
     if not kept_in.exists():
         kept_in.write_text(secrets.token_urlsafe(64))

@@ -1,6 +1,6 @@
 """Every setting of the product on one page. What may differ between two installations is read from the environment.
 
-`docs/configuration.md` lists the variables. Without DATABASE_URL the site runs in development mode on servers of its own
+`docs/configuration.md` lists the variables. Without DATABASE_URL the site runs in development mode, on its own servers
 (see `billing_site.embedded`); with it, production rules apply.
 """
 
@@ -120,7 +120,10 @@ TEMPLATES = [
 # --- PostgreSQL and Redis ----------------------------------------------------------------------------------------
 DATABASES = {
     "default": env.database("DATABASE_URL", default=embedded.database_url(VAR_DIR, role="billing_app")),
-    "owner": env.database("MIGRATION_DATABASE_URL", default=env.text("DATABASE_URL") or embedded.database_url(VAR_DIR, role="billing_owner")),
+    "owner": env.database(
+        "MIGRATION_DATABASE_URL",
+        default=env.text("DATABASE_URL") or embedded.database_url(VAR_DIR, role="billing_owner"),
+    ),
 }
 REDIS_URL = env.redis_url("REDIS_URL", default=embedded.redis_url(VAR_DIR))
 
@@ -140,19 +143,29 @@ CELERY_TASK_ROUTES = {"payments.tasks.mirror_*": {"queue": "mirror"}}
 # --- Files -------------------------------------------------------------------------------------------------------
 STORAGES = {
     "default": env.storage("FILES", default=VAR_DIR / "files"),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 if not PRODUCTION:
-    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise complains of a missing folder even when it looks elsewhere
+    STATIC_ROOT.mkdir(
+        parents=True, exist_ok=True
+    )  # whitenoise complains of a missing folder even when it looks elsewhere
 STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
 
 # --- Mail --------------------------------------------------------------------------------------------------------
 _mail = env.email("EMAIL_URL", default="console://")
-EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_BACKEND"], _mail.get("EMAIL_HOST", ""), _mail.get("EMAIL_PORT") or 25
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
+    _mail["EMAIL_BACKEND"],
+    _mail.get("EMAIL_HOST", ""),
+    _mail.get("EMAIL_PORT") or 25,
+)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="billing@localhost")
@@ -160,7 +173,12 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="billing@localhost")
 # --- Who may come in ---------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -182,7 +200,10 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The API -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["billing_site.kit.api.keys.ServiceKeyAuthentication", "billing_site.kit.api.keys.StaffSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "billing_site.kit.api.keys.ServiceKeyAuthentication",
+        "billing_site.kit.api.keys.StaffSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "billing_site.kit.api.pages.KeysetPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -202,7 +223,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "billing_site.kit.api.problems.document_problems"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "billing_site.kit.api.problems.document_problems",
+    ],
 }
 
 # --- Imports, exports and the audit ------------------------------------------------------------------------------
@@ -217,17 +241,26 @@ UNFOLD = {
     "SITE_SUBHEADER": "Billing back office",
     "SITE_URL": None,
     "SITE_SYMBOL": "receipt_long",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("brand/icon.svg")}],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("brand/icon.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "billing_site.admin.environment_badge",
     "DASHBOARD_CALLBACK": "billing_site.admin.dashboard",
-    "STYLES": [lambda request: static("brand/admin.css")],
+    "STYLES": [lambda _request: static("brand/admin.css")],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {
-            "50": "238 242 255", "100": "224 231 255", "200": "199 210 254", "300": "165 180 252", "400": "129 140 248",
-            "500": "99 102 241", "600": "79 70 229", "700": "67 56 202", "800": "55 48 163", "900": "49 46 129", "950": "30 27 75",
+            "50": "238 242 255",
+            "100": "224 231 255",
+            "200": "199 210 254",
+            "300": "165 180 252",
+            "400": "129 140 248",
+            "500": "99 102 241",
+            "600": "79 70 229",
+            "700": "67 56 202",
+            "800": "55 48 163",
+            "900": "49 46 129",
+            "950": "30 27 75",
         },
     },
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "billing_site.admin.navigation"},

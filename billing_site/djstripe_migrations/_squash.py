@@ -20,7 +20,7 @@ CREATING = (CreateModel, AddField)
 CHANGING = (AlterField, AlterModelOptions, AlterUniqueTogether, RemoveField, DeleteModel)  # seen in the final state
 
 
-class CannotSquash(Exception):  # noqa: N818 (named as a sentence)
+class CannotSquash(Exception):
     """Leave that migration out of the squash: it then runs after it, as upstream wrote it."""
 
 

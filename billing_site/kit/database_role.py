@@ -9,12 +9,14 @@ from django.conf import settings
 from django.db import connections
 
 _EXISTS = "SELECT 1 FROM pg_roles WHERE rolname = %s AND rolname <> current_user"
-_APPEND_ONLY = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND (tablename LIKE '%%event' AND tablename LIKE ANY(%s))"
+_APPEND_ONLY = """
+    SELECT tablename FROM pg_tables
+    WHERE schemaname = 'public' AND tablename LIKE '%%event' AND tablename LIKE ANY(%s)"""
 _AUDITED_APPS = ["invoices\\_%", "payments\\_%", "partners\\_%", "reporting\\_%", "kit\\_%"]
 
 
 def grant_use(sender: AppConfig, using: str, **_: Any) -> None:
-    """After migrating the last app, let APPLICATION_ROLE use what now exists. Does nothing where that role is missing."""
+    """After migrating the last app, let APPLICATION_ROLE use what now exists; skipped where that role is missing."""
     if sender.name != "reporting":
         return
     with connections[using].cursor() as cursor:

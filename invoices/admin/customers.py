@@ -90,5 +90,5 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
     @button("New invoice", icon="receipt_long", permission="invoices.add_invoice")
     def new_invoice(self, _request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         customer = get_object_or_404(Customer, pk=object_id)
-        asked = urlencode({"customer": customer.pk, "currency": customer.currency})
+        asked = urlencode({"customer": str(customer.pk), "currency": customer.currency})
         return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_add')}?{asked}")

@@ -25,9 +25,8 @@ from billing_site.kit.admin import (
     link_column,
     money_column,
 )
-from billing_site.kit.admin.money_forms import plain
 from billing_site.kit.admin.percent import PercentField
-from billing_site.kit.admin.words import percent_text
+from billing_site.kit.admin.words import percent_text, price_text
 from billing_site.kit.money import Money
 from partners.enums import ContractStatus, PricingModel
 from partners.models import Contract
@@ -37,8 +36,8 @@ from partners.services.zones import zone_named
 _TONES = {"draft": "", "active": "success", "ended": "warning"}
 _MODELS = mark_safe(
     "<b>Flat fee</b>: monthly fee. <b>Per deed</b>: price per deed, included deeds. <b>Fee and overage</b>: "
-    "monthly fee, price per deed beyond the included ones. <b>Per 1,000 requests</b>: price per 1,000 requests, included requests, "
-    "rounding. A minimum commitment fits all of them."
+    "monthly fee, price per deed beyond the included ones. <b>Per 1,000 requests</b>: price per 1,000 requests, "
+    "included requests, rounding. A minimum commitment fits all of them."
 )
 _PRICES = {
     PricingModel.FLAT: ("monthly_fee_cents",),
@@ -71,13 +70,13 @@ class ContractForm(MoneyForm):
     def clean(self) -> dict[str, Any]:
         """A price the chosen model does not know is a mistake somebody would find on no invoice."""
         read: dict[str, Any] = super().clean() or {}
-        model = read.get("pricing_model")
+        if "pricing_model" not in read:
+            return read
+        model = PricingModel(read["pricing_model"])
         for name in _PRICE_FIELDS:
-            is_known = name in _PRICES.get(model, _PRICE_FIELDS) or name == "rounding"
+            is_known = name in _PRICES[model] or name == "rounding"
             if not is_known and read.get(name):
-                self.add_error(
-                    name, f"A {PricingModel(model).label.lower()} contract does not use this; leave it empty."
-                )
+                self.add_error(name, f"A {model.label.lower()} contract does not use this; leave it empty.")
         return read
 
 
@@ -268,7 +267,7 @@ def _without(rows: Any, names: set[str]) -> tuple[Any, ...]:
 
 
 def _price(price: Any, contract: Contract) -> str:
-    return f"{plain(price)} {contract.currency}" if price is not None else ""
+    return price_text(price, contract.currency) if price is not None else ""
 
 
 def _included(count: int) -> str:

@@ -32,6 +32,7 @@ def demo(var_dir):
 
         def start(**variables: str) -> subprocess.Popen[bytes]:
             kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TERM") if name in os.environ}
+            (var_dir / "seen").unlink(missing_ok=True)  # each start speaks into a file of its own
             process = subprocess.Popen(
                 [sys.executable, "-m", "billing_site.serving"],
                 cwd=ROOT,

@@ -101,7 +101,7 @@ def _answer(asked: QuestionForm, request: HttpRequest) -> str | None:
 
 
 def _page(model_admin: Any, request: HttpRequest, asked: QuestionForm, label: str) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/ask.html", {
         **model_admin.admin_site.each_context(request),
         "title": label,

@@ -26,7 +26,7 @@ class PercentField(forms.DecimalField):
         """A row holds a Decimal; what a person typed is text."""
         return plain(value * 100) if isinstance(value, Decimal) else value
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
             value = value.strip().removesuffix("%").strip()
             if value and not (value.isascii() and value.replace(".", "", 1).isdecimal()):

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from billing_site.kit.admin.history import Change, audit_of
 from billing_site.kit.admin.panels import Panel, panels_of
+from billing_site.kit.admin.words import day_text
 
-_LATEST_CHANGES = 8
+_LATEST_CHANGES, _CHANGES_TOLD = 8, 6
 
 
 class RowPageMixin:
@@ -39,7 +40,7 @@ class RowPageMixin:
             context["panels"] = [*panels_of(row, request), *(history_panels(row) if self.shows_history else ())]
         return super().render_change_form(request, context, *args, **options)  # type: ignore[misc]
 
-    def row_context(self, request: HttpRequest, row: models.Model) -> dict[str, Any]:  # noqa: ARG002
+    def row_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002
         """Return what the page's own templates need besides the form."""
         return {}
 
@@ -51,14 +52,16 @@ class RowPageMixin:
 def history_panels(row: models.Model) -> list[Panel]:
     """Show the latest changes of a row; all of them are behind the History button."""
     rows = [
-        (timezone.localtime(entry.at).strftime("%-d %b %Y, %H:%M"), entry.by, entry.what, _changed(entry.changes))
+        (f"{day_text(entry.at)}, {timezone.localtime(entry.at):%H:%M}", entry.by, entry.what, _changed(entry.changes))
         for entry in audit_of(row)[:_LATEST_CHANGES]
     ]
     return [Panel("History", ("When", "Who", "What", "Change"), rows, url="../history/", is_wide=True)]
 
 
 def _changed(changes: Sequence[Change]) -> str:
-    return "; ".join(f"{change.field}: {change.before} → {change.after}" for change in changes)
+    told = "; ".join(f"{change.field}: {change.before} → {change.after}" for change in changes[:_CHANGES_TOLD])
+    more = len(changes) - _CHANGES_TOLD
+    return f"{told}; and {more} more" if more > 0 else told
 
 
 def _allowed(buttons: list[Any], request: HttpRequest) -> list[Any]:

@@ -180,7 +180,8 @@ class Api:
 
 def json_copy(obj: Obj) -> Obj:
     """Return a copy that may be expanded without touching the books."""
-    return json.loads(json.dumps(obj))  # type: ignore[no-any-return]
+    copied: Obj = json.loads(json.dumps(obj))
+    return copied
 
 
 def _rows_of(sim: Sim, kind: str, **wanted: str) -> Obj:
