@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from moto.server import ThreadedMotoServer
 
+from billing_site.kit.models import JobRun
 from invoices.documents import DocumentDamaged, NoDocument, keep_document, open_document
 from invoices.models import Document, Invoice
 from invoices.tasks import render_documents
@@ -82,7 +83,10 @@ def test_a_damaged_file_is_not_handed_out():
 def test_the_sweep_renders_what_is_missing_and_says_when_nothing_is():
     an_invoice("100.00")
     a_draft("1.00")
-    assert [render_documents(), render_documents()] == ["1 documents kept, 0 failed", "no document was missing"]
+    render_documents()
+    render_documents()
+    said = JobRun.objects.order_by("pk").values_list("state", "outcome")
+    assert list(said) == [("done", "1 documents kept, 0 failed."), ("nothing_to_do", "Nothing to do.")]
     assert not Invoice.objects.awaiting_document().exists()
 
 
