@@ -43,4 +43,5 @@ def set_key(row: AbstractAPIKey, key: str) -> None:
 
 
 def _columns(row: cast.Role) -> cast.Role:
-    return {name: value for name, value in row.items() if name != "id"} | {"address": "\n".join(row["address"])}
+    columns = {name: value for name, value in row.items() if name != "id"}
+    return columns | {"address": "\n".join(row["address"]), "logo_svg": cast.company()["logo_svg"]}

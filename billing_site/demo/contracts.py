@@ -16,6 +16,8 @@ from invoices.models import Customer, Seller
 from partners.enums import ContractStatus, PackageRounding
 from partners.models import Contract, Partner, PartnerApiKey
 
+KEY_NAMES = ("Production", "Batch import")
+
 
 @dataclass(frozen=True)
 class Player:
@@ -43,11 +45,12 @@ def _sign(dates: Dates, seller: Seller, row: cast.Role) -> Player:
         partner = Partner.objects.create(
             name=row["name"], customer=_customer(row), billing_time_zone=row["time_zone"], is_active=_runs(dates, row)
         )
-        for prefix in row["key_prefixes"]:
-            key = PartnerApiKey(name=f"{row['name']}, gateway", partner=partner)
+        for name, prefix in zip(KEY_NAMES, row["key_prefixes"], strict=False):
+            key = PartnerApiKey(name=name, partner=partner)
             set_key(key, f"{prefix}.{cast.company()['partner_key_secret']}")
             key.save()
-        Contract.objects.bulk_create(_contract(dates, partner, seller, agreed) for agreed in row["contracts"])
+        year = dates.named(row["contracts"][0]["from"]).year
+        Contract.objects.bulk_create(_contract(dates, partner, seller, agreed, year) for agreed in row["contracts"])
     return Player(partner, row)
 
 
@@ -59,14 +62,13 @@ def _customer(row: cast.Role) -> Customer:
     )
 
 
-def _contract(dates: Dates, partner: Partner, seller: Seller, agreed: cast.Role) -> Contract:
+def _contract(dates: Dates, partner: Partner, seller: Seller, agreed: cast.Role, year: int) -> Contract:
     start, until = dates.named(agreed["from"]), agreed.get("until")
     end = dates.named(until) if until else None
-    signed = dates.named(agreed["from"] | {"on": 1}).year
     return Contract(
         partner=partner,
         seller=seller,
-        reference=f"PC-{signed}-{agreed['number']:03}",
+        reference=f"PC-{year}-{agreed['number']:03}",
         version=agreed.get("version", 1),
         status=ContractStatus.ENDED if end and dates.is_past(end) else ContractStatus.ACTIVE,
         pricing_model=agreed["model"],
