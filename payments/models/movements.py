@@ -1,8 +1,7 @@
-"""The tables of what we received, gave back and hold, and of what Stripe told us."""
+"""Money that moved, or tried to."""
 
 from __future__ import annotations
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -11,91 +10,12 @@ from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
 from billing_site.kit.money import Money
 from invoices.models import Customer, Invoice
-from payments.enums import BillingCycle, CreditKind, EventStatus, PaymentOrigin, PaymentStatus
+from payments.enums import PaymentOrigin, PaymentStatus
 from payments.querysets import (
     BalanceTransactionQuerySet,
-    CreditQuerySet,
     InvoicePaymentQuerySet,
     PaymentQuerySet,
-    StripeEventQuerySet,
-    SubscriptionQuerySet,
 )
-
-
-class StripeEvent(models.Model):
-    """The webhook inbox: one row an event, with the bytes that were signed."""
-
-    event_id = models.CharField(max_length=255, unique=True)
-    type = models.CharField(max_length=100)
-    livemode = models.BooleanField()
-    api_version = models.CharField(max_length=40, blank=True)
-    object_id = models.CharField(max_length=255, blank=True)
-    object_type = models.CharField(max_length=60, blank=True)
-    payload = models.BinaryField()
-    headers = models.JSONField(default=dict)
-    stripe_created_at = models.DateTimeField()
-    received_at = models.DateTimeField()
-    status = models.CharField(max_length=12, choices=EventStatus.choices, default=EventStatus.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField()
-    applied_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True)
-    mirrored_at = models.DateTimeField(null=True, blank=True)
-    mirror_attempts = models.PositiveSmallIntegerField(default=0)
-    next_mirror_at = models.DateTimeField(null=True, blank=True)
-    last_mirror_error = models.TextField(blank=True)
-
-    objects = StripeEventQuerySet.as_manager()
-
-    class Meta:
-        db_table = "stripe_events"
-        verbose_name = "Stripe event"
-        permissions = [("replay_stripeevent", "Can replay Stripe events")]
-        constraints = [
-            models.CheckConstraint(condition=one_of("status", EventStatus), name="stripe_event_status_known")
-        ]
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(status=EventStatus.PENDING), name="stripe_event_due"),
-            models.Index(fields=["object_id"], name="stripe_event_object"),
-            models.Index(fields=["-received_at"], name="stripe_event_newest"),
-            models.Index(fields=["stripe_created_at"], condition=Q(mirrored_at=None), name="stripe_event_unmirrored"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.event_id}"
-
-
-class StripeObject(models.Model):
-    """An object fetched from Stripe, as it was answered; with the events, all that a replay needs."""
-
-    stripe_id = models.CharField(max_length=255)
-    object_type = models.CharField(max_length=60)
-    api_version = models.CharField(max_length=40)
-    payload = models.BinaryField()
-    sha256 = models.CharField(max_length=64)
-    fetched_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "stripe_objects"
-        verbose_name = "fetched Stripe object"
-        constraints = [
-            models.UniqueConstraint(fields=["stripe_id", "sha256"], name="stripe_object_kept_once_per_state")
-        ]
-
-    def __str__(self) -> str:
-        return self.stripe_id
-
-
-class AppliedVersion(models.Model):
-    """The newest version of each Stripe object that our rows show; older ones are not applied over it."""
-
-    stripe_id = models.CharField(max_length=255, primary_key=True)
-    seen_created = models.BigIntegerField(help_text="Unix seconds of the event that was applied.")
-    state_rank = models.SmallIntegerField(default=0)
-    amounts = ArrayField(models.BigIntegerField(), default=list)
-
-    class Meta:
-        db_table = "stripe_applied_versions"
 
 
 @audited
@@ -302,97 +222,3 @@ class Payout(models.Model):
 
     def __str__(self) -> str:
         return self.stripe_payout_id
-
-
-@audited
-class Credit(models.Model):
-    """A balance a customer can use; the CHECK on what remains is what concurrent uses run into."""
-
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credits")
-    kind = models.CharField(max_length=20, choices=CreditKind.choices)
-    amount_cents = CentsField()
-    remaining_cents = CentsField(editable=False)
-    currency = CurrencyField()
-    expires_at = models.DateField(null=True, blank=True, help_text="Last day it can be used.")
-    reason = models.CharField(max_length=200)
-    source = models.CharField(
-        max_length=120, blank=True, help_text="What it came from, such as a credit note's number."
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = CreditQuerySet.as_manager()
-
-    class Meta:
-        db_table = "credits"
-        constraints = [
-            models.CheckConstraint(condition=one_of("kind", CreditKind), name="credit_kind_known"),
-            models.CheckConstraint(condition=Q(amount_cents__gt=0), name="credit_positive"),
-            models.CheckConstraint(
-                condition=Q(remaining_cents__gte=0, remaining_cents__lte=F("amount_cents")),
-                name="credit_never_overdrawn",
-            ),
-            models.CheckConstraint(condition=is_currency(), name="credit_currency_is_iso"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} credit of {Money(self.amount_cents, self.currency).format()}"
-
-
-@audited
-class Allocation(models.Model):
-    """A payment or a credit placed on an invoice. Rows are added, never changed; undoing adds a row that `reverses`."""
-
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="allocations")
-    credit = models.ForeignKey(Credit, on_delete=models.PROTECT, null=True, blank=True, related_name="allocations")
-    amount_cents = CentsField(help_text="Negative on a row that reverses another.")
-    currency = CurrencyField()
-    allocated_at = models.DateTimeField()
-    allocated_by = models.CharField(max_length=150)
-    reverses = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversed_by")
-
-    class Meta:
-        db_table = "allocations"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(payment__isnull=False, credit=None) | Q(payment=None, credit__isnull=False),
-                name="allocation_has_one_source",
-            ),
-            models.CheckConstraint(
-                condition=Q(reverses=None, amount_cents__gt=0) | Q(reverses__isnull=False, amount_cents__lt=0),
-                name="allocation_sign_fits",
-            ),
-        ]
-        indexes = [models.Index(fields=["allocated_at"], name="allocation_by_time")]
-
-    def __str__(self) -> str:
-        return f"{Money(self.amount_cents, self.currency).format()} placed on {self.allocated_at:%Y-%m-%d}"
-
-
-@audited
-class Subscription(models.Model):
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
-    stripe_subscription_id = models.CharField(max_length=255, unique=True)
-    status = models.CharField(max_length=30)
-    plan = models.CharField(max_length=200, blank=True)
-    quantity = models.PositiveIntegerField(default=1)
-    currency = CurrencyField()
-    mrr_cents = CentsField(default=0)
-    billing_cycle = models.CharField(max_length=20, choices=BillingCycle.choices)
-    current_period_start = models.DateTimeField(null=True)
-    current_period_end = models.DateTimeField(null=True)
-    cancel_at_period_end = models.BooleanField(default=False)
-    canceled_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField()
-
-    objects = SubscriptionQuerySet.as_manager()
-
-    class Meta:
-        db_table = "subscriptions"
-        constraints = [
-            models.CheckConstraint(condition=one_of("billing_cycle", BillingCycle), name="subscription_cycle_known"),
-            models.CheckConstraint(condition=Q(mrr_cents__gte=0), name="mrr_not_negative"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.plan or 'Subscription'} ({self.status})"

@@ -1,8 +1,7 @@
-"""The tables of what we asked for. PostgreSQL keeps their promises: see the migration named `promises`."""
+"""The request for money and its rows."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.db import models
@@ -11,91 +10,9 @@ from django.db.models import F, Q
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
 from billing_site.kit.money import Money
-from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Language, LineKind, Origin, Rounding
-from invoices.querysets import CustomerQuerySet, InvoiceQuerySet
-
-
-@audited
-class Seller(models.Model):
-    """A legal entity that issues invoices."""
-
-    name = models.CharField(max_length=120)
-    legal_name = models.CharField(max_length=160)
-    address = models.TextField(help_text="One line a row, as printed.")
-    country = models.CharField(max_length=2, help_text="ISO 3166 code, such as DE.")
-    email = models.EmailField()
-    tax_id = models.CharField(max_length=40, blank=True)
-    registration = models.CharField(
-        max_length=160, blank=True, help_text="Register, court and directors, as the footer shows them."
-    )
-    bank_name = models.CharField(max_length=80, blank=True)
-    iban = models.CharField("IBAN", max_length=34, blank=True)
-    bic = models.CharField("BIC", max_length=11, blank=True)
-    logo_svg = models.TextField(blank=True)
-    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
-    payment_terms_days = models.PositiveSmallIntegerField(default=30)
-    invoice_number_pattern = models.CharField(max_length=60, default="INV-{year}-{seq:06}")
-    credit_note_number_pattern = models.CharField(max_length=60, default="CN-{year}-{seq:06}")
-    is_default = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_seller")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@audited
-class Customer(models.Model):
-    """Who is billed."""
-
-    name = models.CharField(max_length=200)
-    email = models.EmailField(blank=True)
-    bill_to_name = models.CharField(max_length=200, blank=True, help_text="The name on paper, where it differs.")
-    address = models.TextField(blank=True, help_text="One line a row, as printed.")
-    country = models.CharField(max_length=2, blank=True, help_text="ISO 3166 code, such as DE.")
-    tax_id = models.CharField(max_length=40, blank=True)
-    currency = CurrencyField(default="USD")
-    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
-    time_zone = models.CharField(max_length=60, default="UTC")
-    user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
-    stripe_customer_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
-    metadata = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    objects = CustomerQuerySet.as_manager()
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=is_currency(), name="customer_currency_is_iso")]
-        indexes = [models.Index(fields=["user_id"], name="customer_user")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def clean(self) -> None:
-        self.stripe_customer_id = self.stripe_customer_id or None
-
-
-class NumberSeries(models.Model):
-    """The counter of one seller, kind and year. Its row is locked by the transaction that takes a number: no gaps."""
-
-    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="number_series")
-    kind = models.CharField(max_length=20, choices=DocumentKind.choices)
-    year = models.PositiveSmallIntegerField()
-    last_number = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        verbose_name_plural = "number series"
-        constraints = [
-            models.UniqueConstraint(fields=["seller", "kind", "year"], name="one_series_per_seller_kind_and_year"),
-            models.CheckConstraint(condition=one_of("kind", DocumentKind), name="number_series_kind_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.seller} · {self.get_kind_display()} · {self.year}"
+from invoices.enums import InvoiceStatus, Language, LineKind, Origin, Rounding
+from invoices.models.parties import Customer, Seller
+from invoices.querysets import InvoiceQuerySet
 
 
 @audited
@@ -307,99 +224,3 @@ class InvoiceLine(models.Model):
             "tax_cents": self.tax_cents,
             "amount_cents": self.amount_cents,
         }
-
-
-@audited
-class CreditNote(models.Model):
-    """A document that reduces an issued invoice."""
-
-    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
-    number = models.CharField(max_length=80)
-    stripe_credit_note_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
-    status = models.CharField(max_length=20, choices=CreditNoteStatus.choices, default=CreditNoteStatus.ISSUED)
-    currency = CurrencyField()
-    subtotal_cents = CentsField()
-    tax_cents = CentsField(default=0)
-    total_cents = CentsField()
-    reduces_due_cents = CentsField(default=0, help_text="Taken off what the invoice still asks for.")
-    to_credit_cents = CentsField(default=0, help_text="Given to the customer as a credit.")
-    to_refund_cents = CentsField(default=0, help_text="To be sent back.")
-    reason = models.CharField(max_length=200)
-    issue_date = models.DateField()
-    issued_by = models.CharField(max_length=150, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        db_table = "credit_notes"
-        constraints = [
-            models.CheckConstraint(condition=one_of("status", CreditNoteStatus), name="credit_note_status_known"),
-            models.CheckConstraint(condition=is_currency(), name="credit_note_currency_is_iso"),
-            models.CheckConstraint(
-                condition=Q(origin=Origin.STRIPE)
-                | Q(total_cents=F("subtotal_cents") + F("tax_cents"), total_cents__gt=0),
-                name="credit_note_total_is_subtotal_plus_tax",
-            ),
-            models.CheckConstraint(
-                condition=Q(origin=Origin.STRIPE)
-                | Q(total_cents=F("reduces_due_cents") + F("to_credit_cents") + F("to_refund_cents")),
-                name="credit_note_total_has_a_destination",
-            ),
-            models.UniqueConstraint(
-                fields=["number"], condition=Q(origin=Origin.NATIVE), name="credit_note_number_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.number
-
-
-@audited
-class CreditNoteLine(models.Model):
-    credit_note = models.ForeignKey(CreditNote, on_delete=models.CASCADE, related_name="lines")
-    invoice_line = models.ForeignKey(
-        InvoiceLine, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_note_lines"
-    )
-    description = models.CharField(max_length=500)
-    amount_cents = CentsField()
-    tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0)
-    tax_cents = CentsField(default=0)
-
-    class Meta:
-        db_table = "credit_note_lines"
-
-    def __str__(self) -> str:
-        return self.description
-
-
-class Document(models.Model):
-    """A PDF kept once; the row is written after the file, so a row means a file with this sha256."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=20, choices=DocumentKind.choices)
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="documents")
-    credit_note = models.ForeignKey(
-        CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="documents"
-    )
-    file_name = models.CharField(max_length=255, unique=True)
-    sha256 = models.CharField(max_length=64)
-    size_bytes = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(kind=DocumentKind.INVOICE, invoice__isnull=False, credit_note=None)
-                | Q(kind=DocumentKind.CREDIT_NOTE, invoice=None, credit_note__isnull=False),
-                name="document_belongs_to_its_kind",
-            ),
-            models.UniqueConstraint(
-                fields=["invoice"], condition=Q(kind=DocumentKind.INVOICE), name="one_document_per_invoice"
-            ),
-            models.UniqueConstraint(
-                fields=["credit_note"], condition=Q(kind=DocumentKind.CREDIT_NOTE), name="one_document_per_credit_note"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.file_name

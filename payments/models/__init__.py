@@ -1,0 +1,22 @@
+"""The tables of what we received, gave back and hold, and of what Stripe told us."""
+
+from __future__ import annotations
+
+from payments.models.balances import Allocation, Credit, Subscription
+from payments.models.evidence import AppliedVersion, StripeEvent, StripeObject
+from payments.models.movements import BalanceTransaction, Dispute, InvoicePayment, Payment, Payout, Refund
+
+__all__ = [
+    "Allocation",
+    "AppliedVersion",
+    "BalanceTransaction",
+    "Credit",
+    "Dispute",
+    "InvoicePayment",
+    "Payment",
+    "Payout",
+    "Refund",
+    "StripeEvent",
+    "StripeObject",
+    "Subscription",
+]
