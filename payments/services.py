@@ -9,9 +9,9 @@ from django.db.models import F
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
-from invoices.models import Customer, Invoice
+from invoices.models import CreditNote, Customer, Invoice
 from invoices.services import settle_invoice
-from payments.enums import PaymentOrigin, PaymentStatus
+from payments.enums import CreditKind, PaymentOrigin, PaymentStatus
 from payments.models import Allocation, Credit, Payment
 from payments.querysets import RECEIVED
 
@@ -123,6 +123,22 @@ def grant_credit(
         reason=reason,
         expires_at=expires_at,
         source=source or f"granted by {by}",
+    )
+
+
+@transaction.atomic
+def keep_rest_of_credit_note(*, note: CreditNote, by: str) -> Credit | None:
+    """Grant what a credit note leaves beyond the amount due; None when it leaves nothing to keep."""
+    if not note.to_credit_cents:
+        return None
+    return grant_credit(
+        customer=note.invoice.customer,
+        kind=CreditKind.REFUND,
+        amount_cents=note.to_credit_cents,
+        currency=note.currency,
+        reason=f"Credit note {note.number}",
+        by=by,
+        source=note.number,
     )
 
 

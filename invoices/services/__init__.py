@@ -9,6 +9,7 @@ from invoices.services.correcting import (
     NotOpen,
     SomethingWasPaid,
     issue_credit_note,
+    let_keep_the_rest,
     void_invoice,
     write_off_invoice,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "issue_credit_note",
     "issue_invoice",
     "issue_invoices",
+    "let_keep_the_rest",
     "recalculate_draft",
     "settle_invoice",
     "void_invoice",
