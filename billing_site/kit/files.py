@@ -9,6 +9,5 @@ class PrivateDisk(FileSystemStorage):
     """Keeps documents under one folder; they are read through a view that asks for permission, never by address."""
 
     def url(self, name: str | None) -> str:
-        from django.urls import reverse  # the URL configuration is not ready when settings are read
-
-        return reverse("document-file", args=[name])
+        """Refuse: a document's address is that of its row."""
+        raise ValueError(f"{name} has no address of its own; it is served by its document's.")
