@@ -20,10 +20,12 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Credit notes", "undo", "invoices.CreditNote"),
         ("Payments", "payments", "payments.Payment"),
         ("Credits", "redeem", "payments.Credit"),
+        ("Placed money", "task_alt", "payments.Allocation"),
         ("Customers", "groups", "invoices.Customer"),
         ("Subscriptions", "autorenew", "payments.Subscription"),
         ("Sellers", "storefront", "invoices.Seller"),
         ("Number series", "pin", "invoices.NumberSeries"),
+        ("Documents", "picture_as_pdf", "invoices.Document"),
     ),
     "Partners": (
         ("Partners", "handshake", "partners.Partner"),
@@ -71,8 +73,10 @@ class BackOffice(UnfoldAdminSite):
     def finish(self) -> None:
         """Redraw what other packages registered; called once all apps have."""
         from billing_site.kit.admin import bridge, ground  # these import pages that register themselves on this site
+        from billing_site.start_page import schedule_card
         from payments.stripe import mirror_admin
 
+        start_page.register(schedule_card)
         bridge.restyle(self)
         ground.register(self)
         mirror_admin.register(self)
@@ -93,8 +97,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the cards of the start page."""
-    return {**context, "cards": start_page.cards(request)}
+    """Add the cards of the start page, the shortcuts and the schedule."""
+    from billing_site.start_page import schedule_panel, shortcuts  # reads tables, which are not there at start-up
+
+    shown = {"cards": start_page.cards(request), "shortcuts": shortcuts(request), "panels": schedule_panel(request)}
+    return {**context, **shown}
 
 
 def environment_badge(request: HttpRequest) -> list[str] | None:  # noqa: ARG001 - the theme's signature

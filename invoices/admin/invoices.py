@@ -251,7 +251,8 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         invoice = Invoice()
         form = self.get_form(request, None)(request.POST, instance=invoice)
         rows = LineInline(Invoice, self.admin_site).get_formset(request, None)
-        return totals_while_typing(invoice, form, rows(as_new_rows(request.POST), instance=Invoice(), prefix="lines"))
+        typed = rows(data=as_new_rows(request.POST), instance=Invoice(), prefix="lines")
+        return totals_while_typing(invoice, form, typed)
 
     class Media:
         js = ("brand/draft_sums.js",)

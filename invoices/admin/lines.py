@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, JsonResponse
 
-from billing_site.kit.admin import MoneyForm, MoneyTabularInline, money_cell
+from billing_site.kit.admin import MoneyForm, MoneyFormField, MoneyTabularInline, money_cell
+from billing_site.kit.admin.money_forms import RateFormField
 from billing_site.kit.admin.percent import PercentField
 from billing_site.kit.currencies import is_known
 from billing_site.kit.money import Money
@@ -17,15 +18,19 @@ from invoices.services.drafting import totals_of
 
 
 class LineForm(MoneyForm):
+    quantity = RateFormField(initial=1)
     tax_rate = PercentField(label="Tax", required=False)
+    discount_given_cents = MoneyFormField(label="Discount", required=False)
 
     class Meta:
         model = InvoiceLine
         fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents")
-        labels = {"discount_given_cents": "Discount"}
 
     def clean_tax_rate(self) -> Any:
         return self.cleaned_data["tax_rate"] or 0
+
+    def clean_discount_given_cents(self) -> int:
+        return self.cleaned_data["discount_given_cents"] or 0
 
 
 class LineInline(MoneyTabularInline):
@@ -36,6 +41,7 @@ class LineInline(MoneyTabularInline):
     fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents", "amount")
     readonly_fields = ("amount",)
     tab = False
+    hide_title = True
     verbose_name_plural = "Lines"
     classes = ("draft-lines",)
 
@@ -44,12 +50,6 @@ class LineInline(MoneyTabularInline):
 
     def amount(self, line: InvoiceLine) -> Any:
         return money_cell(line.amount_cents if line.pk else None, line.invoice.currency if line.pk else "")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **options)
-        if field and db_field.name == "quantity":
-            field.widget.attrs["inputmode"] = "decimal"
-        return field
 
 
 def write_lines(formset: Any) -> None:
@@ -72,11 +72,8 @@ def totals_while_typing(invoice: Invoice, form: forms.BaseForm, formset: Any) ->
     if not is_known(currency):
         return JsonResponse({"sums": [], "lines": []})
     _take_terms(invoice, form, currency)
-    typed = [
-        (n, row.instance)
-        for n, row in enumerate(formset.forms)
-        if row.is_valid() and row.has_changed() | bool(row.instance.pk) and not row.cleaned_data.get("DELETE")
-    ]
+    changed = ((n, row) for n, row in enumerate(formset.forms) if row.has_changed() and row.is_valid())
+    typed = [(n, row.instance) for n, row in changed if not row.cleaned_data.get("DELETE")]
     totals = totals_of(invoice, [line for _n, line in typed])
     sums = [
         ("Subtotal", totals.subtotal_cents),

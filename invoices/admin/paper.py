@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from billing_site.kit.admin.words import count_text, day_text, percent_text, span_text
+from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
 from billing_site.kit.money import Money
 from invoices.admin.columns import is_overdue, number, status_badge
 from invoices.enums import DocumentKind
@@ -80,7 +80,7 @@ def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
 
 
 def _line(line: InvoiceLine, currency: str) -> PaperLine:
-    price = count_text(line.unit_price) if line.unit_price else ""
+    price = price_text(line.unit_price, currency) if line.unit_price else ""
     return PaperLine(
         description=line.description,
         detail=line.detail,

@@ -121,7 +121,6 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
         "__str__",
         link_column("partner"),
         badge_column("status", colors=_TONES),
-        "pricing_model",
         "terms",
         "start_date",
         "last_day",

@@ -31,6 +31,7 @@ def of_customer(customer: Customer, request: HttpRequest) -> Iterator[Panel]:
     if partner is not None:
         yield from contracts_of(partner, request)
         yield from usage_of(partner, request)
+        yield from billed(partner, request)
 
 
 @register(Partner)
@@ -101,7 +102,7 @@ def behind(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
             usage,
             link_to(period.run),
         )
-        yield Panel("Where it came from", ("Month", "Partner", "Contract", "Usage", "Run"), [row])
+        yield Panel("Where it came from", ("Month", "Partner", "Contract", "Usage", "Run"), [row], is_wide=True)
 
 
 def _month(period: BilledPeriod) -> tuple[Any, ...]:

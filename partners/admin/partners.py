@@ -57,6 +57,7 @@ class KeyInline(MoneyTabularInline):
     fields = ("name", "expiry_date", "revoked", "prefix", "created")
     readonly_fields = ("prefix", "created")
     tab = False
+    hide_title = True
     can_delete = False
     verbose_name_plural = "API keys"
     ordering = ("-created",)

@@ -13,7 +13,7 @@ from django.db.models import Count, F, OuterRef, Q, Sum
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 
 from billing_site.kit.admin import (
     DateRange,
@@ -105,10 +105,8 @@ class BillingRunAdmin(RowPageMixin, ReadOnlyAdmin):
         badge_column("status", colors=_RUN),
         "contracts",
         "parked",
-        "money_totals",
-        "started_by",
+        "totals_text",
         "approved_by",
-        "approved_at",
         "finished_at",
     )
     list_filter = ("status", ("period_start", DateRange))
@@ -170,12 +168,6 @@ class BillingRunAdmin(RowPageMixin, ReadOnlyAdmin):
         return badge(run.parked_count, "danger") if run.parked_count else badge("0", "success")
 
     parked.admin_order_field = "parked_count"  # type: ignore[attr-defined]
-
-    def money_totals(self, run: Any) -> Any:
-        sums = ((money_cell(int(pair["cents"]), pair["currency"]),) for pair in run.sums)
-        return format_html_join("", "{}", sums) or self.get_empty_value_display()
-
-    money_totals.short_description = "Totals"  # type: ignore[attr-defined]
 
     def totals_text(self, run: Any) -> str:
         said = (Money(int(pair["cents"]), pair["currency"]).format() for pair in run.sums)

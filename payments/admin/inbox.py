@@ -66,8 +66,6 @@ class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
         "type",
         stripe_link("object_id", "Object"),
         badge_column("status", colors=tones.EVENT),
-        "attempts",
-        "stripe_created_at",
         "received_at",
         "age",
     )

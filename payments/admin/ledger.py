@@ -113,7 +113,6 @@ class BalanceTransactionAdmin(StripeFacts):
         money_column("net_cents", "Net"),
         stripe_link("source_id", "Source"),
         "created_at",
-        "available_at",
     )
     list_filter = (
         ("reporting_category", AllValuesCheckboxFilter),
@@ -170,7 +169,6 @@ class SubscriptionAdmin(StripeFacts):
         money_column("mrr_cents", "MRR"),
         "current_period_end",
         "cancel_at_period_end",
-        "created_at",
     )
     list_filter = (
         ("status", AllValuesCheckboxFilter),

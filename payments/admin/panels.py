@@ -28,7 +28,7 @@ def held(customer: Customer, request: HttpRequest) -> Iterator[Panel]:
     sums = [("Unapplied cash", *row) for row in cash]
     sums += [("Credits", *row) for row in usable.annotate(sum=Sum("remaining_cents"))]
     rows = [(what, currency, money_cell(cents, currency)) for what, currency, cents in sums]
-    yield Panel("Held for the customer", ("What", "Currency"), rows, amounts=("Amount",))
+    yield Panel("Held for the customer", ("What", "Currency"), rows, amounts=("Amount",), is_wide=True)
 
 
 @register(Customer)
@@ -85,7 +85,7 @@ def settled_by(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
     )
     rows = [
         (
-            link_to(row),
+            link_to(row, f"No. {row.pk}"),
             link_to(row.payment or row.credit),
             day_text(row.allocated_at),
             row.allocated_by,
@@ -93,7 +93,7 @@ def settled_by(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
         )
         for row in placed
     ]
-    yield Panel("Placed on this invoice", ("No.", "From", "On", "By"), rows, amounts=("Amount",))
+    yield Panel("Placed on this invoice", ("Placed", "From", "On", "By"), rows, amounts=("Amount",))
     tried = [_payment(row) for row in invoice.payments.order_by("-created_at", "-pk")[:MOST_ROWS]]
     yield Panel("Payments", ("Payment", "Status", "Created"), tried, amounts=("Amount",))
 

@@ -19,12 +19,12 @@ from billing_site.kit.admin import (
     RowPageMixin,
     TotalsMixin,
     View,
-    badge,
     badge_column,
     link_column,
     money_column,
     stripe_link,
 )
+from billing_site.kit.admin.words import day_text
 from billing_site.kit.exports import ExportMixin
 from payments.admin import tones
 from payments.admin.placing import place_payment_button
@@ -72,8 +72,7 @@ class PaymentAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         money_column("amount_cents", "Amount"),
         money_column("stripe_fee_cents", "Fee", currency="settlement_currency"),
         money_column("net_amount_cents", "Net", currency="settlement_currency"),
-        "payment_method",
-        "created_at",
+        "created_on",
     )
     list_filter = (
         ("status", ChoicesCheckboxFilter),
@@ -161,10 +160,16 @@ class PaymentAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
     )
 
     def name(self, payment: Payment) -> Any:
-        return payment.reference or str(payment)
+        return payment.reference or payment.payment_method or str(payment)
 
     name.short_description = "Payment"  # type: ignore[attr-defined]
     name.admin_order_field = "pk"  # type: ignore[attr-defined]
+
+    def created_on(self, payment: Payment) -> str:
+        return day_text(payment.created_at)
+
+    created_on.short_description = "Created"  # type: ignore[attr-defined]
+    created_on.admin_order_field = "created_at"  # type: ignore[attr-defined]
 
     def has_change_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:  # noqa: ARG002
         """A payment is never typed over: it is reversed, or Stripe says otherwise."""
@@ -191,6 +196,3 @@ class PaymentAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         )
         obj.pk = made.pk
         obj.refresh_from_db()
-
-    def origin_badge(self, payment: Payment) -> Any:
-        return badge(payment.get_origin_display(), "info" if payment.origin == PaymentOrigin.STRIPE else "")

@@ -56,7 +56,7 @@ def badge_column(field: str, label: str = "", *, colors: Mapping[str, str]) -> C
 
     def column(*row: Any) -> SafeString:
         value = value_at(row[-1], field)
-        shown = getattr(row[-1], f"get_{field}_display", lambda: value)()
+        shown = getattr(row[-1], f"get_{field}_display", lambda: str(value or "").replace("_", " "))()
         return badge(shown, colors.get(str(value), ""))
 
     column.short_description = label or words_of(field)  # type: ignore[attr-defined]

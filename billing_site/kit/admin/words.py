@@ -9,14 +9,17 @@ from django.utils import timezone
 
 from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.money_forms import plain
+from billing_site.kit.money import Money, TooPrecise
+
+_NBSP = "\N{NO-BREAK SPACE}"
 
 
 def day_text(day: dt.date | dt.datetime | None) -> str:
-    """Write a day; an instant by its day in the billing time zone."""
+    """Write a day that does not break over two lines; an instant by its day in the billing time zone."""
     if day is None:
         return EMPTY
     shown = timezone.localtime(day) if isinstance(day, dt.datetime) else day
-    return f"{shown:%-d %b %Y}"
+    return f"{shown:%-d %b %Y}".replace(" ", _NBSP)
 
 
 def span_text(start: dt.date | None, end: dt.date | None) -> str:
@@ -33,6 +36,14 @@ def count_text(number: Decimal | int) -> str:
     """Write a count with thousands set apart and without trailing zeros."""
     whole, point, rest = plain(Decimal(number)).partition(".")
     return f"{int(whole):,}{point}{rest}"
+
+
+def price_text(price: Decimal, currency: str) -> str:
+    """Write a unit price: as money where the currency has the digits, else exactly."""
+    try:
+        return Money.from_major(price, currency).format()
+    except TooPrecise:
+        return f"{currency}{_NBSP}{plain(price)}"
 
 
 def percent_text(fraction: Decimal) -> str:
