@@ -30,17 +30,19 @@ def is_loaded() -> bool:
     return Seller.objects.exists() or Customer.objects.exists()
 
 
+@transaction.atomic
 def load(dates: Dates, *, stripe_file: Path, customers: int | None = None, told: Told = lambda _: None) -> None:
-    """Tell everything for the day of `dates`, to all customers or about so many; Stripe's side is kept in a file."""
+    """Tell everything for the day of `dates`, to all customers or about so many; Stripe's side is kept in a file.
+
+    All or nothing: a load that was interrupted is begun anew.
+    """
     partners, buyers = _split(customers)
-    with transaction.atomic():
-        make_users()
-        make_service_key()
-        players = sign_partners(dates, sellers := make_sellers(), count=partners)
+    make_users()
+    make_service_key()
+    players = sign_partners(dates, sellers := make_sellers(), count=partners)
     told(f"{len(players)} partners have signed; counting what they used")
-    with transaction.atomic():
-        for player in players:
-            count_usage(dates, player)
+    for player in players:
+        count_usage(dates, player)
     told("Billing the months before the last")
     _bill_history(dates, sellers, players)
     told("Taking fourteen months of Stripe events")

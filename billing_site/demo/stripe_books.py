@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.test.utils import override_settings
 
@@ -31,20 +30,20 @@ MORNINGS = 7
 
 def receive_events(story: StripeStory) -> None:
     """Put every event we heard of into the inbox and apply it, as if each had come when Stripe made it."""
-    with transaction.atomic():
-        for event in story.heard():
-            at = dt.datetime.fromtimestamp(event["created"] + 2, dt.UTC)
-            with as_if(at):
-                body = body_of(event)
-                signature = sign(body, settings.STRIPE_WEBHOOK_SECRETS[0], int(at.timestamp()))
-                keep_event(body=body, headers={"Stripe-Signature": signature, "User-Agent": "Stripe/1.0"}, now=at)
-                apply_next_event(now=at + dt.timedelta(seconds=1))
+    secret = next(iter(settings.STRIPE_WEBHOOK_SECRETS), "")  # evidence for the reader; nobody verifies it again
+    for event in story.heard():
+        at = dt.datetime.fromtimestamp(event["created"] + 2, dt.UTC)
+        with as_if(at):
+            body = body_of(event)
+            signature = sign(body, secret, int(at.timestamp()))
+            keep_event(body=body, headers={"Stripe-Signature": signature, "User-Agent": "Stripe/1.0"}, now=at)
+            apply_next_event(now=at + dt.timedelta(seconds=1))
 
 
 def fetch_ledger(story: StripeStory) -> None:
     """Fetch the movements of payments and refunds, with their fees; those of an unheard payment stay unknown."""
     unknown = {event["data"]["object"]["id"] for event in story.sim.events() if event["id"] in story.unheard}
-    with _served(story) as gateway, transaction.atomic():
+    with _served(story) as gateway:
         for movement in gateway.list("balance_transaction"):
             if movement["source"] not in unknown and movement["source"]:
                 keep_and_book(answered=movement, api_version=gateway.api_version, now=_seen(movement))
