@@ -108,9 +108,7 @@ def test_two_payments_are_left_to_break_the_next_reconciliation():
     assert {dt.datetime.fromtimestamp(event["created"], dt.UTC).date() for event in unheard} == days
 
 
-@pytest.mark.parametrize(
-    "day", [dt.date(2026, 3, 31), dt.date(2028, 2, 29), dt.date(2027, 1, 1)]
-)
+@pytest.mark.parametrize("day", [dt.date(2026, 3, 31), dt.date(2028, 2, 29), dt.date(2027, 1, 1)])
 def test_the_story_can_be_told_for_any_day(day):
     story = subscribers.tell(Dates(day, ZoneInfo("Asia/Tokyo")), cast.subscriptions())
     kinds = {kind: story.sim.store.newest_first(kind) for kind in ("refund", "dispute", "payout")}
