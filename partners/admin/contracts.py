@@ -56,6 +56,10 @@ class ContractForm(MoneyForm):
         fields = "__all__"
         labels = {"monthly_fee_cents": "Monthly fee", "minimum_cents": "Minimum commitment"}
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Let the rule on overlaps see that a draft is one: Django cannot work it out without the status."""
+        return super()._get_validation_exclusions() - {"status"}  # type: ignore[misc]
+
     def clean_tax_rate(self) -> Any:
         return self.cleaned_data["tax_rate"] or 0
 

@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckbo
 from billing_site.kit.admin import (
     BackOfficeAdmin,
     DateRange,
+    MoneyForm,
     RowPageMixin,
     TotalsMixin,
     View,
@@ -19,6 +20,7 @@ from billing_site.kit.admin import (
     link_column,
     money_column,
 )
+from billing_site.kit.admin.money_forms import above_zero
 from billing_site.kit.exports import ExportMixin
 from payments.admin import tones
 from payments.admin.placing import use_credit_button
@@ -27,8 +29,14 @@ from payments.resources import CreditResource
 from payments.services import grant_credit
 
 
+class CreditForm(MoneyForm):
+    def clean_amount_cents(self) -> int:
+        return above_zero(self.cleaned_data["amount_cents"])
+
+
 @admin.register(Credit)
 class CreditAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
+    form = CreditForm
     list_display = (
         "reason",
         link_column("customer"),

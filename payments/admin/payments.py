@@ -24,6 +24,7 @@ from billing_site.kit.admin import (
     money_column,
     stripe_link,
 )
+from billing_site.kit.admin.money_forms import above_zero
 from billing_site.kit.admin.words import day_text
 from billing_site.kit.exports import ExportMixin
 from payments.admin import tones
@@ -48,6 +49,9 @@ class ManualPaymentForm(MoneyForm):
             "customer": "May be left out when an invoice is chosen.",
             "invoice": "What it does not need of the amount stays as unapplied cash.",
         }
+
+    def clean_amount_cents(self) -> int:
+        return above_zero(self.cleaned_data["amount_cents"])
 
     def clean_received_on(self) -> dt.date:
         day: dt.date = self.cleaned_data["received_on"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -20,6 +21,9 @@ from billing_site.kit.money import Money, TooPrecise
 
 _BIGGEST = 2**63 - 1
 _WRITTEN = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]+)?")  # 12,50 is refused: it may mean either
+
+
+_RULE = re.compile("^Constraint .(.+?). is violated\\.$")  # Django's own words, in typographic quotes
 
 
 class MoneyWidget(UnfoldPrefixSuffixMixin, forms.TextInput):
@@ -118,6 +122,15 @@ class MoneyForm(forms.ModelForm):
             if isinstance(field, MoneyFormField):
                 field.form = self
 
+    def _update_errors(self, errors: ValidationError) -> None:
+        """Say the rules of the database in words, not by their identifiers."""
+        lists = errors.error_dict.values() if hasattr(errors, "error_dict") else [errors.error_list]
+        for error in chain.from_iterable(lists):
+            found = _RULE.match(str(error.message))
+            if found:
+                error.message = f"Refused by a rule: {found[1].replace('_', ' ')}."
+        super()._update_errors(errors)  # type: ignore[misc]
+
 
 class MoneyFormSet(PaginationInlineFormSet):
     """Rows of an inline take the currency of the page's own row."""
@@ -125,6 +138,13 @@ class MoneyFormSet(PaginationInlineFormSet):
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         form.money_parent = self.instance
+
+
+def above_zero(cents: int) -> int:
+    """Refuse nothing and less than nothing; for `clean_amount_cents` of what is received or granted."""
+    if cents <= 0:
+        raise ValidationError("Write an amount above zero.", code="not_positive")
+    return cents
 
 
 def currency_of(form: Any) -> str:
