@@ -1,0 +1,104 @@
+"""The back office as a person uses it: in a real browser, over real HTTP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from django.db import connections
+
+from invoices.models import Invoice
+from tests.back_office import a_break, a_document, a_paid_invoice, a_reconciliation, someone
+from tests.books import a_customer, a_draft, a_seller
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
+
+
+@pytest.fixture
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
+        "true"  # Playwright runs a loop in this thread; the tests' own queries are plain
+    )
+    with sync_playwright() as player:
+        connections.close_all()  # inside its loop Django keeps other connections, to a database that is cloned anew
+        chromium = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+        connections.close_all()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser, live_site):
+    """A signed-in finance manager at 1440 x 900; whatever the browser complains about fails the test."""
+    person = someone("Finance manager", first_name="Finn")
+    opened = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=live_site).new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto("/admin/login/")
+    opened.fill("[name=username]", person.username)
+    opened.fill("[name=password]", "x")
+    opened.click("button[type=submit]")
+    yield opened
+    assert complaints == []
+
+
+def test_a_draft_is_typed_added_up_and_issued(page):
+    a_seller(is_default=True)
+    customer = a_customer()
+    page.goto(f"/admin/invoices/invoice/add/?customer={customer.pk}&currency=EUR")
+    page.fill("[name=lines-0-description]", "Import of parcels")
+    page.fill("[name=lines-0-quantity]", "0.25")
+    page.fill("[name=lines-0-unit_price]", "26935.78")
+    page.fill("[name=lines-0-tax_rate]", "19")
+    page.wait_for_selector(".draft-sums >> text=€8,013.40")
+    page.click("button[name=_save]")
+    page.wait_for_selector("text=is saved. Look at it, then issue it.")
+    page.click("a:has-text('Issue')")
+    page.click("button:has-text('Issue')")
+    page.wait_for_selector("text=Issued")
+    assert list(Invoice.objects.values_list("status", "total_cents")) == [("open", 801340)]
+
+
+def test_added_rows_count_while_they_are_typed(page):
+    draft = a_draft("10.00")
+    page.goto(f"/admin/invoices/invoice/{draft.pk}/change/")
+    page.wait_for_selector(".draft-sums >> text=€10.00")
+    page.click("text=Add another Invoice line")
+    page.fill("[name=lines-1-description]", "More")
+    page.fill("[name=lines-1-unit_price]", "2.50")
+    page.wait_for_selector(".draft-sums >> text=€12.50")
+
+
+def test_the_issued_page_fits_and_shows_its_paper(page):
+    invoice = a_paid_invoice()
+    document = a_document(invoice)
+    page.goto(f"/admin/invoices/invoice/{invoice.pk}/change/")
+    assert page.frame_locator(f"iframe[src*='{document.pk}']")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_amounts_stand_under_each_other(page):
+    for price in ("1.00", "12345.00"):
+        a_draft(price)
+    page.goto("/admin/invoices/invoice/")
+    ends = page.eval_on_selector_all(
+        "#result_list td .money", "cells => cells.map(cell => Math.round(cell.getBoundingClientRect().right))"
+    )
+    assert len(ends) == 6
+    assert len(set(ends)) == 3
+
+
+def test_a_break_is_resolved_with_a_reason(page):
+    row = a_break(a_reconciliation())
+    page.goto(f"/admin/reporting/break/{row.pk}/change/")
+    page.click("a:has-text('Resolve')")
+    page.fill("[name=reason]", "Booked by hand")
+    page.click("button:has-text('Resolve')")
+    page.wait_for_selector("text=Resolved")
+    row.refresh_from_db()
+    assert row.status == "resolved"
