@@ -29,7 +29,6 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
         "currency",
         money_column("outstanding_cents", "Outstanding"),
         stripe_link("stripe_customer_id"),
-        "created_at",
     )
     list_filter = (("currency", AllValuesCheckboxFilter), ("created_at", DateRange))
     search_fields = ("name", "email", "stripe_customer_id", "user_id", "tax_id")

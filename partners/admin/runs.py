@@ -233,7 +233,6 @@ class BilledPeriodAdmin(ExportMixin, ReadOnlyAdmin):
         link_column("invoice"),
         money_column("invoice__total_cents", "Total", currency="invoice__currency"),
         link_column("run"),
-        "created_at",
     )
     list_filter = (("period_start", DateRange), ("created_at", DateRange))
     search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")

@@ -16,6 +16,7 @@ from billing_site.kit.admin import (
     money_column,
     stripe_link,
 )
+from billing_site.kit.admin.words import day_text
 from billing_site.kit.exports import ExportMixin
 from payments.admin import tones
 from payments.models import BalanceTransaction, Dispute, Payout, Refund, Subscription
@@ -72,8 +73,7 @@ class DisputeAdmin(StripeFacts):
         badge_column("status", colors=tones.DISPUTE),
         money_column("amount_cents", "Amount"),
         "reason",
-        "evidence_due_at",
-        "created_at",
+        "evidence_due",
     )
     list_filter = (
         ("status", AllValuesCheckboxFilter),
@@ -102,12 +102,17 @@ class DisputeAdmin(StripeFacts):
     state, amount = badge_column("status", colors=tones.DISPUTE), money_column("amount_cents")
     dispute, charge = stripe_link("stripe_dispute_id", "Dispute"), stripe_link("stripe_charge_id", "Charge")
 
+    def evidence_due(self, dispute: Dispute) -> str:
+        return day_text(dispute.evidence_due_at)
+
+    evidence_due.admin_order_field = "evidence_due_at"  # type: ignore[attr-defined]
+
 
 @admin.register(BalanceTransaction)
 class BalanceTransactionAdmin(StripeFacts):
     list_display = (
         "stripe_id",
-        "reporting_category",
+        "category",
         money_column("amount_cents", "Amount"),
         money_column("fee_cents", "Fee"),
         money_column("net_cents", "Net"),
@@ -131,6 +136,11 @@ class BalanceTransactionAdmin(StripeFacts):
     readonly_fields = ("source", "amount", "fee", "net", "payout")
     amount, fee, net = money_column("amount_cents"), money_column("fee_cents"), money_column("net_cents")
     source, payout = stripe_link("source_id", "Source"), stripe_link("stripe_payout_id", "Payout")
+
+    def category(self, movement: BalanceTransaction) -> str:
+        return movement.reporting_category.replace("_", " ")
+
+    category.admin_order_field = "reporting_category"  # type: ignore[attr-defined]
 
 
 @admin.register(Payout)

@@ -167,7 +167,7 @@ class PaymentAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         return payment.reference or payment.payment_method or str(payment)
 
     name.short_description = "Payment"  # type: ignore[attr-defined]
-    name.admin_order_field = "pk"  # type: ignore[attr-defined]
+    name.admin_order_field = "reference"  # type: ignore[attr-defined]
 
     def created_on(self, payment: Payment) -> str:
         return day_text(payment.created_at)
