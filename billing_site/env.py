@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import zoneinfo
 from pathlib import Path
@@ -24,20 +25,13 @@ def boolean(name: str, *, default: bool) -> bool:
 def text(name: str, *, default: str = "") -> str:
     try:
         return str(env.str(name, default=default)).strip()
-    except (EnvError, OSError) as error:
+    except (EnvError, OSError, ValueError) as error:
         raise ImproperlyConfigured(f"{name} (or {name}_FILE) cannot be read: {error}") from error
 
 
 def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     """Read a comma-separated list."""
     return [word.strip() for word in text(name, default=",".join(default)).split(",") if word.strip()]
-
-
-def number(name: str, *, default: int) -> int:
-    try:
-        return int(env.int(name, default=default))
-    except EnvError as error:
-        raise ImproperlyConfigured(f"{name} must be a whole number: {error}") from error
 
 
 def database(name: str, *, default: str) -> dict[str, object]:
@@ -78,11 +72,20 @@ def currency(name: str, *, default: str) -> str:
 
 def email(name: str, *, default: str) -> dict[str, object]:
     try:
-        return dict(env.dj_email_url(name, default=default))
-    except (EnvError, ValueError) as error:
+        read = dict(env.dj_email_url(name, default=default))
+        read["EMAIL_BACKEND"]
+    except (EnvError, ValueError, KeyError) as error:
         raise ImproperlyConfigured(
             f"{name} is not a mail URL (smtp://user:password@host:587/?tls=True): {error}"
         ) from error
+    return read
+
+
+def log_level(name: str, *, default: str) -> str:
+    level = text(name, default=default).upper()
+    if level not in logging.getLevelNamesMapping():
+        raise ImproperlyConfigured(f"{name}={level!r} is no level of logging; write one such as INFO.")
+    return level
 
 
 def storage(name: str, *, default: Path) -> dict[str, object]:

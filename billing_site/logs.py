@@ -27,7 +27,8 @@ def formatter(*, as_json: bool) -> logging.Formatter:
         if as_json
         else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
+    traceback = [structlog.processors.format_exc_info] if as_json else []
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, end],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *traceback, end],
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin.utils import model_ngettext
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import MultipleChoiceField, MultipleHiddenInput
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
@@ -61,8 +61,15 @@ class ExportMixin(BaseExportMixin):
 
     def get_valid_export_item_pks(self, request: HttpRequest) -> Any:
         """Accept only keys the user's list holds."""
-        asked = request.POST.getlist("export_items")[:_MOST_CHOSEN]
+        asked = [key for key in request.POST.getlist("export_items")[:_MOST_CHOSEN] if self._is_key(key)]
         return self.get_queryset(request).filter(pk__in=asked).values_list("pk", flat=True)
+
+    def _is_key(self, key: str) -> bool:
+        try:
+            self.opts.pk.to_python(key)
+        except ValidationError:
+            return False
+        return bool(key)
 
     def get_export_filename(self, request: HttpRequest, queryset: Any, file_format: Any) -> str:  # noqa: ARG002
         name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")

@@ -74,8 +74,13 @@ def _calls(address: str) -> list[tuple[str, str]]:
     post = f"curl {_as(partner_key)} -H 'Content-Type: application/json' -d '{{\"events\": [{event}]}}'"
     return [
         ("The revenue for machines", f"curl {_as(key)} {address}/admin/revenue"),
+        ("Reconcile from the command line", f"{_pretended_stripe()} .venv/bin/python manage.py reconcile"),
         (f"A deed used by {partner['name']}", f"{post} {address}/api/v1/usage-events"),
     ]
+
+
+def _pretended_stripe() -> str:
+    return f"STRIPE_API_BASE={settings.STRIPE_API_BASE} STRIPE_API_KEY={settings.STRIPE_API_KEY}"
 
 
 def _as(key: str) -> str:
@@ -88,7 +93,7 @@ def _revenue_table() -> Table:
     found = list(revenue_by_currency(as_of=as_of, zone=zone).values())
     last, this = (month.period.label() for month in found[0].months[-2:]) if found else ("last month", "this month")
     table = Table(title=f"Revenue as of {as_of}")
-    for heading in ("", f"{last} gross", "fees", "refunds", "net", f"{this} gross", "MRR", "ARR"):
+    for heading in ("", f"{last} gross", "fees", "refunds", "disputes", "net", f"{this} gross", "MRR", "ARR"):
         table.add_column(heading, justify="right")
     for one in found:
         table.add_row(one.currency, *_amounts(one, recurring.get(one.currency, Recurring())))
@@ -97,7 +102,7 @@ def _revenue_table() -> Table:
 
 def _amounts(one: Revenue, recurring: Recurring) -> list[str]:
     last = one.months[-2].movements
-    cents = [last.gross_cents, last.fees_cents, last.refunds_cents, last.net_cents]
+    cents = [last.gross_cents, last.fees_cents, last.refunds_cents, last.dispute_losses_cents, last.net_cents]
     cents += [one.this_month.gross_cents, recurring.mrr_cents, recurring.arr_cents]
     return [Money(amount, one.currency).format() for amount in cents]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import os
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -42,7 +43,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--month", help="The month to bill, such as 2026-10. Default: the last full month.")
-        parser.add_argument("--partner", metavar="NAME", help="Bill this partner only.")
+        parser.add_argument(
+            "--partner",
+            metavar="NAME",
+            help="Bill this partner only; an approved run that was interrupted is finished first.",
+        )
         parser.add_argument("--dry-run", action="store_true", help="Show what would be billed and keep nothing.")
         parser.add_argument("--no-documents", action="store_true", help="Leave the PDFs to the worker.")
 
@@ -68,7 +73,7 @@ class Command(BaseCommand):
         self.console.print("A dry run: nothing was kept.")
 
     def _bill(self, month: Period, partner: Partner | None, *, now: dt.datetime, documents: bool) -> None:
-        by = getpass.getuser()
+        by = _typed_by()
         with month_at_work(month.start):  # from preview to issue: nobody slips in between
             runs = [*self._interrupted(month, now), *self._fresh(month, partner, now=now, by=by)]
         if documents:
@@ -140,3 +145,11 @@ def _refuse_parked(runs: Sequence[BillingRun]) -> None:
 
 def _day(instant: dt.datetime) -> dt.date:
     return instant.astimezone(ZoneInfo(settings.BILLING_TIME_ZONE)).date()
+
+
+def _typed_by() -> str:
+    """Name who typed the command; a container may know no name for its user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

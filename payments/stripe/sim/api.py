@@ -197,6 +197,7 @@ PARTS: Mapping[str, Callable[[Sim, Obj], Obj]] = {
     "customers/sources": lambda _sim, _buyer: listed("", []),
     "customers/subscriptions": lambda sim, buyer: _rows_of(sim, "subscription", customer=buyer["id"]),
     "customers/tax_ids": lambda _sim, _buyer: listed("", []),
+    "products/features": lambda _sim, _product: listed("", []),
     "invoices/lines": lambda _, invoice: dict(invoice["lines"]),
 }
 """Lists that hang on one object, by stem and part."""
