@@ -105,8 +105,8 @@ class PaymentQuerySet(models.QuerySet):
         return self.from_stripe().filter(by_id | Q(stripe_charge_id=movement.source_id or "-"))
 
     def unallocated(self) -> Self:
-        """Unapplied cash: received, not yet placed on an invoice."""
-        return self.received().filter(allocated_cents__lt=F("amount_cents"))
+        """Unapplied cash: received outside Stripe, which places its own payments, and not yet placed on an invoice."""
+        return self.manual().received().filter(allocated_cents__lt=F("amount_cents"))
 
     def in_currency(self, currency: str) -> Self:
         return self.filter(currency=currency)
