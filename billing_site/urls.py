@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -12,18 +10,14 @@ from billing_site.faults import bad_request, not_found, server_error
 from billing_site.health import healthz
 
 
-def routes_of(module: str) -> list[object]:
-    return [path("", include(module))] if find_spec(module) else []
-
-
 handler400, handler404, handler500 = bad_request, not_found, server_error
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),
-    *routes_of("reporting.urls"),  # /admin/revenue and /admin/exports/..., before the admin's catch-all
-    *routes_of("payments.urls"),
-    *routes_of("invoices.urls"),
+    path("", include("reporting.urls")),  # /admin/revenue and /admin/exports/..., before the admin's catch-all
+    path("", include("payments.urls")),
+    path("", include("invoices.urls")),
     path("api/v1/", include("billing_site.api")),
     path("admin/", admin.site.urls),
 ]
