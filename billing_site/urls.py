@@ -9,7 +9,6 @@ from django.views.generic import RedirectView
 from billing_site.faults import bad_request, not_found, server_error
 from billing_site.health import healthz
 
-
 handler400, handler404, handler500 = bad_request, not_found, server_error
 
 urlpatterns = [
