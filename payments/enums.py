@@ -13,6 +13,11 @@ class EventStatus(models.TextChoices):
     SKIPPED = "skipped", "Skipped"
 
 
+class EventSource(models.TextChoices):
+    WEBHOOK = "webhook", "Webhook"
+    LIST = "list", "Stripe's list"
+
+
 class PaymentOrigin(models.TextChoices):
     STRIPE = "stripe", "Stripe"
     MANUAL = "manual", "Manual"

@@ -48,6 +48,12 @@ class StripeEventQuerySet(models.QuerySet):
         return self.filter(later | tied, object_id=event.object_id, object_type=event.object_type)
 
 
+class AppliedVersionQuerySet(models.QuerySet):
+    def doubted(self) -> Self:
+        """Told in two ways within one second; the longest in doubt first."""
+        return self.filter(doubted_at__isnull=False).order_by("doubted_at", "stripe_id")
+
+
 class InvoicePaymentQuerySet(models.QuerySet):
     def standing(self) -> Self:
         """Not given up; the one that settles first."""

@@ -68,6 +68,7 @@ class CreditNoteLine(models.Model):
     amount_cents = CentsField()
     tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0)
     tax_cents = CentsField(default=0)
+    stripe_line_id = models.CharField(max_length=255, blank=True, editable=False)
 
     class Meta:
         db_table = "credit_note_lines"

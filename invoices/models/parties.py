@@ -58,6 +58,7 @@ class Customer(models.Model):
     time_zone = models.CharField(max_length=60, default="UTC")
     user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
     stripe_customer_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+    stripe_deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

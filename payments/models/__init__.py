@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from payments.models.balances import Allocation, Credit, Subscription
-from payments.models.evidence import AppliedVersion, StripeEvent, StripeObject
+from payments.models.evidence import (
+    AccountImport,
+    AppliedVersion,
+    EventListing,
+    SigningSecret,
+    StripeEvent,
+    StripeObject,
+)
 from payments.models.movements import BalanceTransaction, Dispute, InvoicePayment, Payment, Payout, Refund
 
 __all__ = [
+    "AccountImport",
     "Allocation",
     "AppliedVersion",
     "BalanceTransaction",
     "Credit",
     "Dispute",
+    "EventListing",
     "InvoicePayment",
     "Payment",
     "Payout",
     "Refund",
+    "SigningSecret",
     "StripeEvent",
     "StripeObject",
     "Subscription",

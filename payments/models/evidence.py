@@ -7,10 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from billing_site.kit.fields import one_of
-from payments.enums import EventStatus
-from payments.querysets import (
-    StripeEventQuerySet,
-)
+from payments.enums import EventSource, EventStatus
+from payments.querysets import AppliedVersionQuerySet, StripeEventQuerySet
 
 
 class StripeEvent(models.Model):
@@ -19,6 +17,8 @@ class StripeEvent(models.Model):
     event_id = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=100)
     livemode = models.BooleanField()
+    account = models.CharField(max_length=255, blank=True, help_text="The connected account it is about, if any.")
+    source = models.CharField(max_length=10, choices=EventSource.choices, default=EventSource.WEBHOOK)
     api_version = models.CharField(max_length=40, blank=True)
     object_id = models.CharField(max_length=255, blank=True)
     object_type = models.CharField(max_length=60, blank=True)
@@ -31,6 +31,8 @@ class StripeEvent(models.Model):
     next_attempt_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
+    skipped_reason = models.TextField(blank=True)
+    skipped_by = models.CharField(max_length=150, blank=True)
     mirrored_at = models.DateTimeField(null=True, blank=True)
     mirror_attempts = models.PositiveSmallIntegerField(default=0)
     next_mirror_at = models.DateTimeField(null=True, blank=True)
@@ -43,7 +45,8 @@ class StripeEvent(models.Model):
         verbose_name = "Stripe event"
         permissions = [("replay_stripeevent", "Can replay Stripe events")]
         constraints = [
-            models.CheckConstraint(condition=one_of("status", EventStatus), name="stripe_event_status_known")
+            models.CheckConstraint(condition=one_of("status", EventStatus), name="stripe_event_status_known"),
+            models.CheckConstraint(condition=one_of("source", EventSource), name="stripe_event_source_known"),
         ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(status=EventStatus.PENDING), name="stripe_event_due"),
@@ -81,9 +84,80 @@ class AppliedVersion(models.Model):
     """The newest version of each Stripe object that our rows show; older ones are not applied over it."""
 
     stripe_id = models.CharField(max_length=255, primary_key=True)
+    object_type = models.CharField(max_length=60, blank=True)
     seen_created = models.BigIntegerField(help_text="Unix seconds of the event that was applied.")
     state_rank = models.SmallIntegerField(default=0)
     amounts = ArrayField(models.BigIntegerField(), default=list)
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="SHA-256 of what this version says.")
+    doubted_at = models.DateTimeField(
+        null=True, help_text="When another version of the same second said otherwise; Stripe is asked which is true."
+    )
+
+    objects = AppliedVersionQuerySet.as_manager()
 
     class Meta:
         db_table = "stripe_applied_versions"
+        indexes = [
+            models.Index(fields=["doubted_at"], condition=Q(doubted_at__isnull=False), name="applied_version_doubted")
+        ]
+
+
+class SigningSecret(models.Model):
+    """A further secret that may sign for a webhook endpoint while one replaces another; dj-stripe holds only one."""
+
+    endpoint_uuid = models.UUIDField(help_text="The endpoint's UUID, as in its address.")
+    secret = models.CharField(max_length=255)
+    added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=150)
+    retires_at = models.DateTimeField(null=True, blank=True, help_text="From then on it opens nothing.")
+
+    class Meta:
+        db_table = "stripe_signing_secrets"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint_uuid", "secret"], name="signing_secret_once_per_endpoint")
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.secret[-4:]} for {self.endpoint_uuid}"
+
+
+class EventListing(models.Model):
+    """One reading of Stripe's own list of events: what a webhook never brought is found here."""
+
+    listed_from = models.DateTimeField()
+    listed_until = models.DateTimeField()
+    found = models.PositiveIntegerField()
+    kept = models.PositiveIntegerField(help_text="Of those found, how many the inbox did not have.")
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stripe_event_listings"
+        verbose_name = "listing of Stripe's events"
+        verbose_name_plural = "listings of Stripe's events"
+        constraints = [
+            models.CheckConstraint(condition=Q(listed_until__gte=models.F("listed_from")), name="listing_runs_forward")
+        ]
+        indexes = [models.Index(fields=["-listed_until"], name="event_listing_newest")]
+
+    def __str__(self) -> str:
+        return f"Events until {self.listed_until:%Y-%m-%d %H:%M}"
+
+
+class AccountImport(models.Model):
+    """How far the import of one kind of object has come, so that an interrupted one goes on where it stopped."""
+
+    object_type = models.CharField(max_length=60)
+    since = models.DateTimeField()
+    last_stripe_id = models.CharField(max_length=255, blank=True)
+    read = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "stripe_imports"
+        verbose_name = "import from Stripe"
+        verbose_name_plural = "imports from Stripe"
+        constraints = [models.UniqueConstraint(fields=["object_type", "since"], name="import_once_per_kind_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.object_type} since {self.since:%Y-%m-%d}"

@@ -131,6 +131,10 @@ class Dispute(models.Model):
     status = models.CharField(max_length=40)
     reason = models.CharField(max_length=60, blank=True)
     evidence_due_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_cents = CentsField(default=0, help_text="Taken from the balance, in the settlement currency.")
+    reinstated_cents = CentsField(default=0, help_text="Given back to the balance, in the settlement currency.")
+    fee_cents = CentsField(default=0, help_text="What the dispute itself costs, in the settlement currency.")
+    settlement_currency = CurrencyField(blank=True)
     funds_withdrawn_at = models.DateTimeField(null=True, blank=True)
     funds_reinstated_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -202,6 +206,7 @@ class BalanceTransaction(models.Model):
         indexes = [
             models.Index(fields=["created_at"], name="balance_by_time"),
             models.Index(fields=["source_id"], name="balance_by_source"),
+            models.Index(fields=["stripe_payout_id"], name="balance_by_payout"),
         ]
 
     def __str__(self) -> str:
@@ -215,6 +220,12 @@ class Payout(models.Model):
     status = models.CharField(max_length=20)
     arrival_date = models.DateField(null=True)
     failure_code = models.CharField(max_length=60, blank=True)
+    failure_message = models.TextField(blank=True)
+    is_automatic = models.BooleanField(default=True)
+    method = models.CharField(max_length=40, blank=True)
+    reconciliation_status = models.CharField(max_length=40, blank=True)
+    stripe_balance_transaction_id = models.CharField(max_length=255, blank=True)
+    contents_fetched_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
