@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 import stripe
@@ -210,3 +211,13 @@ def test_parallel_readers_share_the_server(stripe_sim):
         thread.join()
     assert time.monotonic() - began < 0.2 * 8 / 2
     assert len(stripe_sim.api.requests) == 8
+
+
+def test_answers_are_dated_by_the_sims_time_and_never_before_what_it_told(stripe_sim):
+    def dated():
+        answer = client_of(stripe_sim).raw_request("get", "/v1/account")
+        return int(parsedate_to_datetime(answer.headers["Date"]).timestamp())
+
+    assert dated() == stripe_sim.now()
+    stripe_sim.customer("Acorn", at=stripe_sim.now() + DAY)
+    assert dated() == stripe_sim.now() + DAY + 1

@@ -82,6 +82,11 @@ class Ledger:
             raise NaiveTime(f"{at.isoformat()} has no time zone.")
         return int(at.astimezone(UTC).timestamp())
 
+    def time_of_answers(self) -> int:
+        """Return the Unix second an answer is dated: the clock's, but after all that was told ahead of the clock."""
+        now, told = self.clock(), self.store.latest("event")
+        return now if told <= now else told + 1
+
     def get(self, kind: str, ref: Ref) -> Obj:
         """Return an object as it is now."""
         return self.store.get(kind, id_of(ref))

@@ -49,6 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Date answers by the sim's time, not the machine's: readers put answers and events in one order."""
+        return super().date_time_string(self.server.api.sim.time_of_answers() if timestamp is None else timestamp)
+
     def log_message(self, *_: object) -> None:
         """Say nothing: `Api.requests` remembers."""
 

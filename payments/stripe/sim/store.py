@@ -75,6 +75,11 @@ class Store:
             found = [self._objects[object_id] for _, _, object_id in reversed(self._orders[kind])]
         return [obj for obj in found if not obj.get("deleted")]
 
+    def latest(self, kind: str) -> int:
+        """Return when the newest object of a kind was made, in Unix seconds; 0 when there is none."""
+        with self.lock:
+            return self._orders[kind][-1][0] if self._orders[kind] else 0
+
     def everything(self) -> Obj:
         """Return the whole memory as JSON; `remember` takes it back."""
         with self.lock:
