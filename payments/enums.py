@@ -46,3 +46,11 @@ class BillingCycle(models.TextChoices):
     QUARTERLY = "quarterly", "Quarterly"
     YEARLY = "yearly", "Yearly"
     OTHER = "other", "Other"
+
+
+class MrrMovementKind(models.TextChoices):
+    NEW = "new", "New"
+    EXPANSION = "expansion", "Expansion"
+    CONTRACTION = "contraction", "Contraction"
+    CHURN = "churn", "Churn"
+    REACTIVATION = "reactivation", "Reactivation"

@@ -28,6 +28,13 @@ class StripeEventQuerySet(models.QuerySet):
     def pending(self) -> Self:
         return self.filter(status=EventStatus.PENDING)
 
+    def unhandled(self) -> Self:
+        """Kept, of a type the books do not act on."""
+        return self.filter(status=EventStatus.UNHANDLED)
+
+    def laid_aside(self) -> Self:
+        return self.filter(status=EventStatus.SKIPPED)
+
     def handled(self) -> Self:
         """Of a type the books act on."""
         return self.filter(type__in=HANDLED_EVENT_TYPES)
@@ -38,8 +45,10 @@ class StripeEventQuerySet(models.QuerySet):
 
     def to_mirror(self, *, now: dt.datetime) -> Self:
         """In the books, and the mirror has yet to show it."""
-        settled = self.filter(mirrored_at=None, status__in=(EventStatus.APPLIED, EventStatus.UNHANDLED))
-        return settled.exclude(next_mirror_at__gt=now).in_order()
+        return self.unmirrored().exclude(next_mirror_at__gt=now).in_order()
+
+    def unmirrored(self) -> Self:
+        return self.filter(mirrored_at=None, status__in=(EventStatus.APPLIED, EventStatus.UNHANDLED))
 
     def newer_of_same_object(self, event: StripeEvent) -> Self:
         """Tell what came after `event` about the same object."""
@@ -128,3 +137,14 @@ class SubscriptionQuerySet(models.QuerySet):
     def recurring(self) -> Self:
         """Counts towards MRR."""
         return self.filter(status__in=("active", "past_due"))
+
+    def worth_changing(self, *, by: dt.datetime) -> Self:
+        """A coupon of theirs has ended, and nobody has told."""
+        return self.filter(mrr_changes_at__lte=by).order_by("mrr_changes_at", "pk")
+
+
+class SubscriptionVersionQuerySet(models.QuerySet):
+    def of(self, stripe_subscription_id: str) -> Self:
+        """Return every version of a subscription, oldest first; those of one second by state, then by what they say."""
+        found = self.filter(subscription__stripe_subscription_id=stripe_subscription_id)
+        return found.order_by("seen_created", "state_rank", "fingerprint")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from payments.models.balances import Allocation, Credit, Subscription
+from payments.models.balances import Allocation, Credit
 from payments.models.evidence import (
     AccountImport,
     AppliedVersion,
@@ -12,6 +12,7 @@ from payments.models.evidence import (
     StripeObject,
 )
 from payments.models.movements import BalanceTransaction, Dispute, InvoicePayment, Payment, Payout, Refund
+from payments.models.subscriptions import MrrMovement, Subscription, SubscriptionVersion
 
 __all__ = [
     "AccountImport",
@@ -22,6 +23,7 @@ __all__ = [
     "Dispute",
     "EventListing",
     "InvoicePayment",
+    "MrrMovement",
     "Payment",
     "Payout",
     "Refund",
@@ -29,4 +31,5 @@ __all__ = [
     "StripeEvent",
     "StripeObject",
     "Subscription",
+    "SubscriptionVersion",
 ]

@@ -1,4 +1,4 @@
-"""What money and credits were placed on, and what recurs."""
+"""What money and credits were placed on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
 from billing_site.kit.money import Money
 from invoices.models import Customer, Invoice
-from payments.enums import BillingCycle, CreditKind
+from payments.enums import CreditKind
 from payments.models.movements import Payment
-from payments.querysets import (
-    CreditQuerySet,
-    SubscriptionQuerySet,
-)
+from payments.querysets import CreditQuerySet
 
 
 @audited
@@ -80,32 +77,3 @@ class Allocation(models.Model):
 
     def __str__(self) -> str:
         return f"{Money(self.amount_cents, self.currency).format()} placed on {self.allocated_at:%Y-%m-%d}"
-
-
-@audited
-class Subscription(models.Model):
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
-    stripe_subscription_id = models.CharField(max_length=255, unique=True)
-    status = models.CharField(max_length=30)
-    plan = models.CharField(max_length=200, blank=True)
-    quantity = models.PositiveIntegerField(default=1)
-    currency = CurrencyField()
-    mrr_cents = CentsField(default=0)
-    billing_cycle = models.CharField(max_length=20, choices=BillingCycle.choices)
-    current_period_start = models.DateTimeField(null=True)
-    current_period_end = models.DateTimeField(null=True)
-    cancel_at_period_end = models.BooleanField(default=False)
-    canceled_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField()
-
-    objects = SubscriptionQuerySet.as_manager()
-
-    class Meta:
-        db_table = "subscriptions"
-        constraints = [
-            models.CheckConstraint(condition=one_of("billing_cycle", BillingCycle), name="subscription_cycle_known"),
-            models.CheckConstraint(condition=Q(mrr_cents__gte=0), name="mrr_not_negative"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.plan or 'Subscription'} ({self.status})"
