@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from djstripe.models import WebhookEndpoint
 
-from payments import nudging
+from billing_site.kit import nudging
 from payments.models import StripeEvent
 from payments.stripe.signatures import sign
 from tests.payments.posting import DOOR, SECRET, body_of, event, post
