@@ -39,6 +39,7 @@ class RecurringPrice:
     """What one billing interval costs, in our minor units of `currency` with as many places as Stripe gives."""
 
     currency: str
+    price_id: str = ""
     interval: str = "month"
     interval_count: int = 1
     metered: bool = False
@@ -51,9 +52,14 @@ class RecurringPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coupon:
-    """A reduction: percent of what is left, or an amount per invoice spread over the items."""
+    """A reduction: percent of what is left, or an amount per invoice spread over the items.
 
-    duration: str
+    One that came as a bare `discount_id` has no duration: it reduces nothing until its terms are known.
+    """
+
+    duration: str = ""
+    discount_id: str = ""
+    name: str = ""
     percent_off: Decimal | None = None
     amount_off_cents: int | None = None
     currency: str = ""

@@ -239,10 +239,9 @@ def quantity_of(line: Shape) -> Decimal:
     return quantity if quantity is not None else Decimal(line.whole("quantity", 1))
 
 
-def discounts_of(shape: Shape) -> tuple[tuple[Shape, Shape], ...]:
-    """Return the discounts whose coupon is known: under `source` since clover, on the discount before."""
-    pairs = ((discount, _coupon(discount)) for discount in _discounts(shape))
-    return tuple((discount, coupon) for discount, coupon in pairs if coupon)
+def discounts_of(shape: Shape) -> tuple[tuple[Shape, Shape | None], ...]:
+    """Return the discounts with their coupons where told: under `source` since clover, on the discount before."""
+    return tuple((discount, _coupon(discount)) for discount in _discounts(shape))
 
 
 def coupons_unexpanded(shape: Shape) -> bool:

@@ -106,12 +106,31 @@ def test_what_came_as_bare_ids_must_be_fetched_before_the_worth_is_whole() -> No
         items={"data": [item], "has_more": True},
         discounts=[{"id": "di_1", "object": "discount", "source": {"type": "coupon", "coupon": "half"}}],
     )
-    assert facts.to_expand == (
-        "items",
-        "discounts.source.coupon",
-        "items.data.discounts.source.coupon",
-        "items.data.price.tiers",
+    assert facts.to_expand == ("items", "discounts.source.coupon.applies_to")
+
+
+def test_no_path_to_expand_is_deeper_than_stripe_allows() -> None:
+    tiered = {**PLAN, "billing_scheme": "tiered", "amount": None, "tiers_mode": "graduated"}
+    facts = only(
+        "customer.subscription.updated",
+        SUBSCRIPTION,
+        items={"data": [{"id": "si_1", "plan": tiered, "quantity": 1}]},
+        discounts=["di_1"],
     )
+    assert facts.to_expand == ("discounts.source.coupon.applies_to", "items.data.price.tiers")
+    assert all(path.count(".") < 4 for path in facts.to_expand)
+
+
+def test_a_coupon_on_several_products_is_asked_which_it_holds_for() -> None:
+    other = {**PLAN, "id": "plan_2", "product": "prod_2"}
+    items = {"data": [{"id": "si_1", "plan": PLAN, "quantity": 1}, {"id": "si_2", "plan": other, "quantity": 1}]}
+    coupon = {"id": "half", "object": "coupon", "duration": "forever", "percent_off": 50.0}
+    discount = {"id": "di_1", "object": "discount", "coupon": coupon, "end": None}
+    asked = only("customer.subscription.updated", SUBSCRIPTION, items=items, discount=discount)
+    assert asked.to_expand == ("discounts.source.coupon.applies_to",)
+    answered = {**discount, "coupon": {**coupon, "applies_to": {"products": ["prod_2"]}}}
+    told = only("customer.subscription.updated", SUBSCRIPTION, items=items, discount=answered)
+    assert (told.to_expand, told.mrr_cents) == ((), 2500 + 1250)
 
 
 def test_the_period_is_that_of_the_item_that_renews_first() -> None:

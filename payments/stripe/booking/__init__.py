@@ -15,10 +15,10 @@ from payments.stripe.booking.documents import (
     book_credit_note,
     book_customer,
     book_invoice,
-    book_subscription,
 )
 from payments.stripe.booking.movements import book_balance_transaction, book_dispute, book_payout, book_refund
 from payments.stripe.booking.payments import book_invoice_payment, book_payment
+from payments.stripe.booking.subscriptions import book_subscription
 from payments.stripe.facts import (
     AnyFacts,
     BalanceTransactionFacts,
@@ -48,15 +48,14 @@ _SNAPSHOTS: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
         InvoicePaymentFacts: book_invoice_payment,
         RefundFacts: book_refund,
         BalanceTransactionFacts: book_balance_transaction,
-        SubscriptionFacts: book_subscription,
         PayoutFacts: book_payout,
         CreditNoteFacts: book_credit_note,
         CheckoutFacts: book_checkout,
     }
 )
-# Told by several objects or only by some events: an older one may still fill what nobody has said yet.
+# Told by several objects, or kept in every version: an older one may still say what nobody has said yet.
 _PIECES: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
-    {PaymentFacts: book_payment, DisputeFacts: book_dispute}
+    {PaymentFacts: book_payment, DisputeFacts: book_dispute, SubscriptionFacts: book_subscription}
 )
 _NAMING_OTHERS: Final = ("customer_id", "invoice_id", "payment_intent_id", "charge_id", "source_id")
 

@@ -1,4 +1,4 @@
-"""Owns the booking of customers, checkouts, subscriptions, invoices and credit notes: copied verbatim."""
+"""Owns the booking of customers, checkouts, invoices and credit notes: copied verbatim."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 from invoices.enums import CreditNoteStatus, InvoiceStatus
 from invoices.models import CreditNote, Customer, Invoice, InvoiceLine
 from invoices.services import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
-from payments.enums import BillingCycle
-from payments.models import InvoicePayment, Payment, Subscription
+from payments.models import InvoicePayment, Payment
 from payments.stripe.booking.books import Books, NotYetKnown, day_of, fitted, told_at
 from payments.stripe.booking.payments import book_invoice_payment, settle_payments
 from payments.stripe.facts import (
@@ -20,7 +19,6 @@ from payments.stripe.facts import (
     InvoiceFacts,
     InvoiceLineFacts,
     InvoicePaymentFacts,
-    SubscriptionFacts,
 )
 
 
@@ -54,26 +52,6 @@ def book_checkout(books: Books, facts: CheckoutFacts) -> None:
             )
     if facts.user_id and facts.payment_intent_id:
         _name_user_of_payment(books, facts)
-
-
-def book_subscription(books: Books, facts: SubscriptionFacts) -> None:
-    """Copy the subscription with what it is worth a month."""
-    known = facts.billing_cycle in BillingCycle.values
-    fields = {
-        "customer_id": books.customer_of(facts.customer_id).pk,
-        "status": facts.status,
-        "plan": facts.plan,
-        "quantity": facts.quantity,
-        "currency": facts.currency,
-        "mrr_cents": max(facts.mrr_cents, 0),
-        "billing_cycle": facts.billing_cycle if known else BillingCycle.OTHER,
-        "current_period_start": facts.period_starts_at,
-        "current_period_end": facts.period_ends_at,
-        "cancel_at_period_end": facts.cancel_at_period_end,
-        "canceled_at": facts.canceled_at,
-        "created_at": facts.created_at or facts.started_at or told_at(facts),
-    }
-    books.copy(Subscription, key={"stripe_subscription_id": facts.stripe_id}, fields=fields)
 
 
 def book_invoice(books: Books, facts: InvoiceFacts) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from payments.stripe.facts.base import AddressFacts, Facts
+from payments.stripe.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,10 @@ class SubscriptionItemFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFacts(Facts):
-    """A subscription. `to_expand` names what was sent as bare ids and must be fetched before `mrr_cents` is whole."""
+    """A subscription. `to_expand` names what was sent as bare ids and must be fetched before `mrr_cents` is whole.
+
+    `is_counted` says whether it is MRR at all, `terms` what it would be worth then.
+    """
 
     customer_id: str
     status: str
@@ -80,6 +84,8 @@ class SubscriptionFacts(Facts):
     quantity: int
     items: tuple[SubscriptionItemFacts, ...]
     mrr_cents: int
+    is_counted: bool
+    terms: Terms
     billing_cycle: str
     to_expand: tuple[str, ...]
     is_paused: bool

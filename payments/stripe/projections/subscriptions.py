@@ -18,16 +18,17 @@ from payments.stripe.recurring import (
     mrr_by_item,
 )
 from payments.stripe.shapes import Shape, coupons_unexpanded, discounts_of, in_major, in_minor
+from payments.stripe.terms import Terms
 
 
 def subscription(shape: Shape, seen: Seen) -> tuple[SubscriptionFacts, ...]:
     """Return the subscription with its monthly worth at the moment it was seen."""
     status, is_paused = shape.text("status"), shape.says("pause_collection")
     shapes = _items(shape)
-    recurring = [_recurring(item, shape) for item in shapes]
+    terms = Terms(items=tuple(_recurring(item, shape) for item in shapes), coupons=_coupons(shape))
     counted = is_counted(status, paused=is_paused)
-    worth = mrr_by_item(recurring, _coupons(shape), at=seen.at) if counted else (0,) * len(shapes)
-    items = tuple(_item(*parts) for parts in zip(shapes, recurring, worth, strict=True))
+    worth = mrr_by_item(terms.items, terms.coupons, at=seen.at) if counted else (0,) * len(shapes)
+    items = tuple(_item(*parts) for parts in zip(shapes, terms.items, worth, strict=True))
     currency = shape.currency(default=items[0].currency if items else "")
     starts_at, ends_at = _period(shape, items)
     return (
@@ -40,7 +41,9 @@ def subscription(shape: Shape, seen: Seen) -> tuple[SubscriptionFacts, ...]:
             quantity=sum(item.quantity for item in items if not item.is_metered),
             items=items,
             mrr_cents=sum(item.mrr_cents for item in items if item.currency == currency),
-            billing_cycle=billing_cycle(item.price for item in recurring),
+            is_counted=counted,
+            terms=terms,
+            billing_cycle=billing_cycle(item.price for item in terms.items),
             to_expand=_to_expand(shape, shapes),
             is_paused=is_paused or status == "paused",
             started_at=shape.at("start_date") or shape.at("start"),
@@ -90,6 +93,7 @@ def _recurring_price(price: Shape) -> RecurringPrice:
     package = price.child("transform_quantity") or price.child("transform_usage")
     return RecurringPrice(
         currency=currency,
+        price_id=price.text("id"),
         interval=interval,
         interval_count=count,
         metered=_is_metered(price),
@@ -120,13 +124,19 @@ def _tier(tier: Shape, currency: str) -> Tier:
 
 
 def _coupons(shape: Shape) -> tuple[Coupon, ...]:
-    return tuple(_coupon(discount, coupon) for discount, coupon in discounts_of(shape))
+    named = tuple(Coupon(discount_id=discount_id) for discount_id in shape.bare_ids("discounts"))
+    return (*named, *(_coupon(discount, coupon) for discount, coupon in discounts_of(shape)))
 
 
-def _coupon(discount: Shape, coupon: Shape) -> Coupon:
+def _coupon(discount: Shape, coupon: Shape | None) -> Coupon:
+    discount_id = discount.text("id", "")
+    if coupon is None:
+        return Coupon(discount_id=discount_id)
     currency, scope = coupon.currency(default=""), coupon.child("applies_to")
     return Coupon(
         duration=coupon.text("duration"),
+        discount_id=discount_id,
+        name=coupon.text("name", "") or coupon.text("id", ""),
         percent_off=coupon.number("percent_off"),
         amount_off_cents=coupon.cents_if_said("amount_off", currency),
         currency=currency,
@@ -175,13 +185,23 @@ def _period(shape: Shape, items: Sequence[SubscriptionItemFacts]) -> tuple[datet
 
 
 def _to_expand(shape: Shape, items: Sequence[Shape]) -> tuple[str, ...]:
+    """Name what was left out by the paths to expand; `items` itself means that the whole list is to be fetched.
+
+    Stripe expands four levels at most, which the coupons of an item exceed.
+    """
+    of_items = shape.has_more("items") or any(coupons_unexpanded(item) for item in items if item is not shape)
     wanted = {
-        "items": shape.has_more("items"),
-        "discounts.source.coupon": coupons_unexpanded(shape),
-        "items.data.discounts.source.coupon": any(coupons_unexpanded(item) for item in items if item is not shape),
-        "items.data.price.tiers": any(_lacks_tiers(_price(item)) for item in items),
+        "items": of_items,
+        "discounts.source.coupon.applies_to": coupons_unexpanded(shape) or _may_be_limited(shape, items),
+        "items.data.price.tiers": any(_lacks_tiers(_price(item)) for item in items) and not of_items,
     }
     return tuple(path for path, is_wanted in wanted.items() if is_wanted)
+
+
+def _may_be_limited(shape: Shape, items: Sequence[Shape]) -> bool:
+    """Tell whether a coupon may hold for some items only: to which products it is tied is told on request."""
+    of_several = len({_price(item).ref("product") for item in items}) > 1
+    return of_several and any(coupon and "applies_to" not in coupon.fields for _, coupon in discounts_of(shape))
 
 
 def _lacks_tiers(price: Shape) -> bool:
