@@ -18,10 +18,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import DatabaseError, connections
 
 from billing_site.kit import currencies
+from payments.stripe.signatures import SIGNING_SECRET
 
 STRIPE, FILES, COMPANY, SERVERS = "stripe", "files", "company", "servers"
 _API_KEY = re.compile(r"(?:sk|rk)_(?P<mode>test|live)_[A-Za-z0-9]{16,}")
-_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
+_ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{8,}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _OWNED = """
     SELECT current_user,
@@ -51,7 +52,7 @@ def webhook_secrets(**_: Any) -> list[CheckMessage]:
     wrong = [
         number
         for number, secret in enumerate(settings.STRIPE_WEBHOOK_SECRETS, start=1)
-        if not _WEBHOOK_SECRET.fullmatch(secret)
+        if not SIGNING_SECRET.fullmatch(secret)
     ]
     hint = (
         "Copy the signing secret (whsec_...) of the endpoint; several, separated by commas, while one replaces another."
@@ -60,6 +61,22 @@ def webhook_secrets(**_: Any) -> list[CheckMessage]:
         Error(f"STRIPE_WEBHOOK_SECRETS: entry {number} is no signing secret.", hint=hint, id="billing.E003")
         for number in wrong
     ]
+
+
+@register(STRIPE)
+def webhook_endpoint(**_: Any) -> list[CheckMessage]:
+    if settings.STRIPE_WEBHOOK_UUID is None or settings.STRIPE_WEBHOOK_SECRETS:
+        return []
+    hint = "Set the signing secret of the endpoint in STRIPE_WEBHOOK_SECRETS, or unset STRIPE_WEBHOOK_UUID."
+    return [Error("STRIPE_WEBHOOK_UUID names an endpoint for which nobody may sign.", hint=hint, id="billing.E014")]
+
+
+@register(STRIPE)
+def stripe_account(**_: Any) -> list[CheckMessage]:
+    if not settings.STRIPE_ACCOUNT_ID or _ACCOUNT_ID.fullmatch(settings.STRIPE_ACCOUNT_ID):
+        return []
+    hint = "Copy the account's id (acct_...) from Stripe's dashboard: Settings, Business, Account details."
+    return [Error("STRIPE_ACCOUNT_ID does not look like an account of Stripe.", hint=hint, id="billing.E015")]
 
 
 @register(STRIPE)

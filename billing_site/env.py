@@ -6,6 +6,7 @@ import logging
 import secrets
 import zoneinfo
 from pathlib import Path
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError, FileAwareEnv
@@ -32,6 +33,14 @@ def text(name: str, *, default: str = "") -> str:
 def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     """Read a comma-separated list."""
     return [word.strip() for word in text(name, default=",".join(default)).split(",") if word.strip()]
+
+
+def uuid(name: str) -> UUID | None:
+    written = text(name)
+    try:
+        return UUID(written) if written else None
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={written!r} is no UUID; make one with `uuidgen`.") from error
 
 
 def database(name: str, *, default: str) -> dict[str, object]:

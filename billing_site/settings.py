@@ -32,7 +32,9 @@ STRIPE_LIVE_MODE = env.boolean("STRIPE_LIVE_MODE", default=False)
 STRIPE_API_KEY = env.text("STRIPE_API_KEY")
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_API_VERSION = "2026-05-27.dahlia"
+STRIPE_ACCOUNT_ID = env.text("STRIPE_ACCOUNT_ID")
 STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS")
+STRIPE_WEBHOOK_UUID = env.uuid("STRIPE_WEBHOOK_UUID")  # makes an endpoint of dj-stripe that those secrets sign for
 STRIPE_TEST_SECRET_KEY = "" if STRIPE_LIVE_MODE else STRIPE_API_KEY
 STRIPE_LIVE_SECRET_KEY = STRIPE_API_KEY if STRIPE_LIVE_MODE else ""
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
@@ -89,6 +91,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "payments.stripe.inbox.StraightToTheDoor",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "billing_site.kit.csp.ContentSecurityPolicy",
     "billing_site.kit.addresses.RefuseNul",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 TOLERANCE_SECONDS: Final = 300
+SIGNING_SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}", re.ASCII)
 # Bounds on what an unverified sender can make us compute.
 _LONGEST_HEADER: Final = 4096
 _MOST_SIGNATURES: Final = 32

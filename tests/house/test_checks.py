@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def test_a_careless_production_is_told_everything_at_once(tmp_path):
         assert told in run.stderr
 
 
+def test_an_endpoint_that_is_no_uuid_stops_the_start(tmp_path):
+    run = manage("check", var_dir=tmp_path, STRIPE_WEBHOOK_UUID="the-first-one")
+    assert run.returncode == 1
+    assert "STRIPE_WEBHOOK_UUID='the-first-one' is no UUID" in run.stderr
+
+
 def test_the_key_of_the_other_mode_stops_every_command(tmp_path):
     run = manage("check", var_dir=tmp_path, STRIPE_API_KEY=f"sk_test_{KEY}")
     assert run.returncode == 1
@@ -89,6 +96,18 @@ def test_the_key_fits_the_mode(settings, key, live, told):
 def test_each_webhook_secret_is_looked_at(settings):
     settings.STRIPE_WEBHOOK_SECRETS = [SECRET, f"sk_test_{KEY}", ""]
     assert ids(checks.webhook_secrets()) == ["billing.E003", "billing.E003"]
+
+
+@pytest.mark.parametrize(("secrets", "told"), [([], ["billing.E014"]), ([SECRET], [])])
+def test_an_endpoint_of_the_environment_has_a_secret(settings, secrets, told):
+    settings.STRIPE_WEBHOOK_UUID, settings.STRIPE_WEBHOOK_SECRETS = uuid.uuid4(), secrets
+    assert ids(checks.webhook_endpoint()) == told
+
+
+@pytest.mark.parametrize(("account", "told"), [("", []), ("acct_1AbCdEfGh", []), ("we_1", ["billing.E015"])])
+def test_the_account_is_an_account(settings, account, told):
+    settings.STRIPE_ACCOUNT_ID = account
+    assert ids(checks.stripe_account()) == told
 
 
 @pytest.mark.parametrize(
