@@ -6,7 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
 
 from payments.enums import EventStatus, PaymentOrigin, PaymentStatus
 from payments.stripe.handled import HANDLED_EVENT_TYPES
@@ -51,10 +52,11 @@ class StripeEventQuerySet(models.QuerySet):
         return self.filter(mirrored_at=None, status__in=(EventStatus.APPLIED, EventStatus.UNHANDLED))
 
     def newer_of_same_object(self, event: StripeEvent) -> Self:
-        """Tell what came after `event` about the same object."""
+        """Tell what came after `event` about the same object, and is not laid aside."""
         later = Q(stripe_created_at__gt=event.stripe_created_at)
         tied = Q(stripe_created_at=event.stripe_created_at, pk__gt=event.pk)
-        return self.filter(later | tied, object_id=event.object_id, object_type=event.object_type)
+        same = self.filter(later | tied, object_id=event.object_id, object_type=event.object_type)
+        return same.exclude(status__in=(EventStatus.DEAD, EventStatus.SKIPPED))
 
 
 class AppliedVersionQuerySet(models.QuerySet):
@@ -84,6 +86,12 @@ class BalanceTransactionQuerySet(models.QuerySet):
 
 
 class PaymentQuerySet(models.QuerySet):
+    def with_untold_refunds(self) -> Self:
+        """More was given back, by the charge's own word, than the refunds we know of make up."""
+        told = Coalesce(Sum("refunds__amount_cents"), 0, output_field=models.BigIntegerField())
+        given_back = self.from_stripe().filter(refund_amount_cents__gt=0)
+        return given_back.annotate(told_cents=told).filter(refund_amount_cents__gt=F("told_cents"))
+
     def received(self) -> Self:
         """Money that came in, whatever was given back later."""
         return self.filter(status__in=RECEIVED)
@@ -125,6 +133,19 @@ class PaymentQuerySet(models.QuerySet):
 
     def in_currency(self, currency: str) -> Self:
         return self.filter(currency=currency)
+
+
+class RefundQuerySet(models.QuerySet):
+    def failed(self) -> Self:
+        """Sent back by the bank: the money is ours again."""
+        return self.filter(status="failed")
+
+
+class PayoutQuerySet(models.QuerySet):
+    def with_unknown_contents(self) -> Self:
+        """Paid by Stripe's own rhythm and reconciled there, as old API versions do not say; not yet listed by us."""
+        paid = self.filter(is_automatic=True, status="paid", contents_fetched_at=None)
+        return paid.filter(reconciliation_status__in=("", "completed"))
 
 
 class CreditQuerySet(models.QuerySet):

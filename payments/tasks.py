@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Final
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
@@ -9,18 +12,24 @@ from django.utils import timezone
 from billing_site.kit.jobs import recorded
 from payments.nudging import nudge
 from payments.stripe.applying import apply_due_events
-from payments.stripe.fetching import fetch_missing_movements
+from payments.stripe.fetching import Sweep, fetch_missing
 from payments.stripe.gateway import gateway_from_settings
 from payments.stripe.mirror import mirror_due_events
+
+# A sweep that stops at its limit nudges the next one: a burst drains without waiting for beat, and others get a turn.
+EVENTS_IN_A_SWEEP: Final = 1000
+OBJECTS_IN_A_SWEEP: Final = 500
 
 
 @shared_task
 def apply_stripe_events() -> None:
-    """Bring the inbox into the books, then let the mirror and the fees follow in their own queue."""
+    """Bring the inbox into the books, then let the mirror and what must be fetched follow in their own queue."""
     now = timezone.now()
     with recorded("payments.tasks.apply_stripe_events", now) as run:
-        outcomes = apply_due_events(now=now)
-        run.did(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+        outcomes = apply_due_events(now=now, limit=EVENTS_IN_A_SWEEP)
+        run.did(_counted(outcomes))
+    if outcomes.total() >= EVENTS_IN_A_SWEEP:
+        nudge(apply_stripe_events)
     if outcomes and settings.STRIPE_API_KEY:
         nudge(mirror_fetch_fees)
         nudge(mirror_events)
@@ -28,19 +37,27 @@ def apply_stripe_events() -> None:
 
 @shared_task
 def mirror_events() -> None:
-    """Show what the books have in dj-stripe's mirror."""
-    now = timezone.now()
+    """Fetch what events left out, and show what the books have in dj-stripe's mirror."""
+    now, outcomes = timezone.now(), Counter[str]()
     with recorded("payments.tasks.mirror_events", now) as run:
         if settings.STRIPE_API_KEY:
-            outcomes = mirror_due_events(gateway=gateway_from_settings(), now=now)
-            run.did(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+            outcomes = mirror_due_events(gateway=gateway_from_settings(), now=now, limit=OBJECTS_IN_A_SWEEP)
+            run.did(_counted(outcomes))
+    if outcomes.total() >= OBJECTS_IN_A_SWEEP:
+        nudge(mirror_events)
 
 
 @shared_task
 def mirror_fetch_fees() -> None:
-    """Fetch the fees and nets that no event tells."""
-    now = timezone.now()
+    """Fetch what no event tells: fees, ledger entries, refunds of a charge, contents of payouts, what is in doubt."""
+    now, sweep = timezone.now(), Sweep()
     with recorded("payments.tasks.mirror_fetch_fees", now) as run:
         if settings.STRIPE_API_KEY:
-            changed = fetch_missing_movements(gateway=gateway_from_settings(), now=now)
-            run.did(", ".join(f"{count} rows of {table}" for table, count in sorted(changed.items())))
+            sweep = fetch_missing(gateway=gateway_from_settings(), now=now, limit=OBJECTS_IN_A_SWEEP)
+            run.did(str(sweep))
+    if sweep.asked >= OBJECTS_IN_A_SWEEP:
+        nudge(mirror_fetch_fees)
+
+
+def _counted(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))

@@ -15,6 +15,8 @@ from payments.querysets import (
     BalanceTransactionQuerySet,
     InvoicePaymentQuerySet,
     PaymentQuerySet,
+    PayoutQuerySet,
+    RefundQuerySet,
 )
 
 
@@ -110,6 +112,8 @@ class Refund(models.Model):
     reason = models.CharField(max_length=100, blank=True)
     failure_reason = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField()
+
+    objects = RefundQuerySet.as_manager()
 
     class Meta:
         db_table = "refunds"
@@ -227,6 +231,8 @@ class Payout(models.Model):
     stripe_balance_transaction_id = models.CharField(max_length=255, blank=True)
     contents_fetched_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+    objects = PayoutQuerySet.as_manager()
 
     class Meta:
         db_table = "payouts"

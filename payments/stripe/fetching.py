@@ -1,4 +1,4 @@
-"""Owns what is asked of Stripe because no event tells it: kept as answered, then booked; HTTP before transactions."""
+"""Owns what is asked of Stripe because no event tells it: one asker an object, kept as answered, then booked."""
 
 from __future__ import annotations
 
@@ -7,83 +7,183 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Final
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db import connection, transaction
 
-from payments.models import BalanceTransaction, Payment, Refund, StripeObject
+from payments.models import AppliedVersion, StripeObject
 from payments.stripe.booking import book
-from payments.stripe.facts import AnyFacts, PaymentFacts, SubscriptionFacts
-from payments.stripe.gateway import Gateway, StripeRefused
+from payments.stripe.facts import AnyFacts, PaymentFacts
+from payments.stripe.gateway import Answer, Gateway, StripeRefused
 from payments.stripe.projections import facts_from_object
+from payments.stripe.questions import GIVEN_UP, REFUSED, Question, left_out_by, open_questions, was_asked_since
 
 log = logging.getLogger(__name__)
 
+_MOST_REFUSALS: Final = 5
 
-def fetch_missing_movements(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -> Counter[str]:
-    """Fetch the ledger entries of payments without a fee and of refunds; return the changed rows by table.
 
-    Raises StripeUnreachable. What Stripe refuses is logged and asked for again next time.
+class BeingFetched(Exception):
+    """Somebody else is asking Stripe for this object at the moment."""
+
+
+class NotBooked(Exception):
+    """Stripe answered and the answer is kept, but the books cannot take it; a replay tries it again."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What a sweep asked Stripe for, how often in vain, and the rows it changed, by table."""
+
+    asked: int = 0
+    in_vain: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        if not self.asked:
+            return ""
+        tables = ", ".join(f"{count} of {table}" for table, count in sorted(self.changed.items())) or "none"
+        return f"Asked {self.asked} times, {self.in_vain} in vain; rows changed: {tables}"
+
+
+def fetch_missing(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -> Sweep:
+    """Ask Stripe for what the books lack, up to a limit. Raises StripeUnreachable; what was fetched by then is booked.
+
+    What Stripe refuses, or the books cannot take, is logged and stops nothing else.
     """
-    changed: Counter[str] = Counter()
-    for kind, stripe_id in _missing_movements(limit):
-        expand = ("balance_transaction",) if kind == "charge" else ()
-        try:
-            changed += fetch(gateway=gateway, kind=kind, stripe_id=stripe_id, expand=expand, now=now)
-        except StripeRefused as refusal:
-            log.warning("Stripe does not show %s %s: %s", kind, stripe_id, refusal)
-    return changed
+    sweep = Sweep()
+    for question in islice(open_questions(now=now), limit):
+        if not was_asked_since(question, now):
+            sweep.asked += 1
+            _ask(question, sweep, gateway, now)
+    return sweep
 
 
 def fetch_left_out(*, gateway: Gateway, facts: Iterable[AnyFacts], now: dt.datetime) -> Counter[str]:
-    """Fetch what an event named only by id and the books need: the coupons and tiers of a subscription."""
+    """Ask for what these facts named only by id or cut off, unless Stripe has been asked since it told them."""
     changed: Counter[str] = Counter()
     for one in facts:
-        if isinstance(one, SubscriptionFacts) and one.to_expand:
-            changed += fetch(
-                gateway=gateway, kind="subscription", stripe_id=one.stripe_id, expand=one.to_expand, now=now
-            )
+        told_at = dt.datetime.fromtimestamp(one.order.created, tz=dt.UTC)
+        for question in left_out_by([one]):
+            if not was_asked_since(question, told_at):
+                changed += fetch(gateway=gateway, question=question, now=now)
     return changed
 
 
-def fetch(*, gateway: Gateway, kind: str, stripe_id: str, now: dt.datetime, expand: Iterable[str] = ()) -> Counter[str]:
-    """Ask Stripe for one object, keep the answer and book it. Raises StripeUnreachable, StripeRefused."""
-    answered = gateway.retrieve(kind, stripe_id, expand)
-    return keep_and_book(answered=answered, api_version=gateway.api_version, now=now)
+def fetch(*, gateway: Gateway, question: Question, now: dt.datetime) -> Counter[str]:
+    """Ask Stripe one question, keep the answer and book it; return the changed rows by table.
+
+    Raises BeingFetched, StripeUnreachable, NotBooked, and StripeRefused once the refusal is on record.
+    """
+    try:
+        with _alone_with(question.stripe_id):
+            changed, trouble = _keep_and_try(_asked(question, gateway), question)
+    except StripeRefused as refusal:
+        _remember(refusal, question, now)
+        raise
+    if trouble:
+        raise NotBooked(f"fetched and kept, but not booked ({type(trouble).__name__}: {trouble})") from trouble
+    return changed
 
 
 @transaction.atomic
-def keep_and_book(*, answered: Mapping[str, Any], api_version: str, now: dt.datetime) -> Counter[str]:
-    """Keep an object as Stripe answered it and make our rows say so; return the changed rows by table."""
-    return book(facts_of(keep_object(answered=answered, api_version=api_version, now=now)))
+def keep_and_book(*, answered: Mapping[str, Any], api_version: str, now: dt.datetime, owner: str = "") -> Counter[str]:
+    """Keep an object as Stripe answered it at `now` and make our rows say so; return the changed rows by table.
+
+    A list goes by the id of its `owner`.
+    """
+    return book(facts_of(keep_object(answered=answered, api_version=api_version, now=now, owner=owner)))
 
 
 @transaction.atomic
-def keep_object(*, answered: Mapping[str, Any], api_version: str, now: dt.datetime) -> StripeObject:
-    """Keep an object as Stripe answered it; the same answer is kept once."""
+def keep_object(*, answered: Mapping[str, Any], api_version: str, now: dt.datetime, owner: str = "") -> StripeObject:
+    """Keep an object as Stripe answered it; the same answer is kept once, with the last time it was given."""
     payload = json.dumps(answered, sort_keys=True, separators=(",", ":")).encode()
-    key = {"stripe_id": answered["id"], "sha256": hashlib.sha256(payload).hexdigest()}
+    key = {"stripe_id": owner or answered["id"], "sha256": hashlib.sha256(payload).hexdigest()}
     fields = {"object_type": answered["object"], "api_version": api_version, "payload": payload, "fetched_at": now}
-    return StripeObject.objects.get_or_create(**key, defaults=fields)[0]
+    kept, is_new = StripeObject.objects.get_or_create(**key, defaults=fields)
+    if not is_new and kept.fetched_at < now:
+        kept.fetched_at = now
+        kept.save(update_fields=["fetched_at"])
+    return kept
 
 
 def facts_of(kept: StripeObject) -> tuple[AnyFacts, ...]:
-    """Return what a kept object tells the books."""
+    """Return what a kept object tells the books; nothing where Stripe refused."""
     facts = facts_from_object(
         json.loads(bytes(kept.payload)), seen_at=int(kept.fetched_at.timestamp()), api_version=kept.api_version
     )
-    # A charge is fetched for its movement; what it says of the payment, its events say with Stripe's own time.
-    return tuple(one for one in facts if not isinstance(one, PaymentFacts))
+    return tuple(_as_old_as_its_attempt(one) for one in facts)
 
 
-def _missing_movements(limit: int) -> list[tuple[str, str]]:
-    """Return what to ask for: the ledger entry by its id or, where the payment does not know it yet, the charge."""
-    known = BalanceTransaction.objects.filter(stripe_id=OuterRef("stripe_balance_transaction_id"))
-    payments = Payment.objects.without_fee().exclude(stripe_balance_transaction_id="", stripe_charge_id=None)
-    refunds = Refund.objects.exclude(stripe_balance_transaction_id="").filter(~Exists(known))
-    fees = payments.order_by("pk").values_list("stripe_balance_transaction_id", "stripe_charge_id")[:limit]
-    wanted = [("balance_transaction", movement) if movement else ("charge", str(charge)) for movement, charge in fees]
-    entries = refunds.order_by("pk").values_list("stripe_balance_transaction_id", flat=True)[:limit]
-    return wanted + [("balance_transaction", entry) for entry in entries]
+def _as_old_as_its_attempt(facts: AnyFacts) -> AnyFacts:
+    """Date a fetched charge that failed as itself: its payment may have succeeded with another charge since."""
+    if not isinstance(facts, PaymentFacts) or facts.source != "charge" or facts.created_at is None:
+        return facts
+    if facts.status not in ("failed", "canceled"):
+        return facts
+    return replace(facts, order=facts.order._replace(created=int(facts.created_at.timestamp())))
+
+
+def _ask(question: Question, sweep: Sweep, gateway: Gateway, now: dt.datetime) -> None:
+    try:
+        sweep.changed += fetch(gateway=gateway, question=question, now=now)
+    except BeingFetched:
+        return
+    except (StripeRefused, NotBooked) as trouble:
+        if isinstance(trouble, StripeRefused) and trouble.is_about_the_key:
+            raise
+        sweep.in_vain += 1
+        log.warning("%s %s: %s", question.kind, question.stripe_id, trouble)
+
+
+@contextmanager
+def _alone_with(stripe_id: str) -> Iterator[None]:
+    """Let nobody else fetch this object meanwhile. The books do not wait: they lock it by another name."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"fetch:{stripe_id}"])
+            (is_ours,) = cursor.fetchone()
+        if not is_ours:
+            raise BeingFetched(f"{stripe_id} is being fetched by somebody else.")
+        yield
+
+
+def _asked(question: Question, gateway: Gateway) -> Answer:
+    """Return the answer, dated at least as late as the last we had heard of the object before we asked."""
+    heard = AppliedVersion.objects.filter(pk=question.stripe_id).values_list("seen_created", flat=True).first() or 0
+    answer = question.put_to(gateway)
+    return replace(answer, at=max(answer.at, dt.datetime.fromtimestamp(heard, tz=dt.UTC)))
+
+
+def _keep_and_try(answer: Answer, question: Question) -> tuple[Counter[str], Exception | None]:
+    """Keep the answer whatever the books make of it."""
+    owner = question.stripe_id if question.listed_by else ""
+    kept = keep_object(answered=answer.body, api_version=answer.api_version, now=answer.at, owner=owner)
+    try:
+        return book(facts_of(kept)), None
+    except Exception as trouble:  # noqa: BLE001 - whatever it is, the evidence stays and the caller is told
+        return Counter(), trouble
+
+
+@transaction.atomic
+def _remember(refusal: StripeRefused, question: Question, now: dt.datetime) -> None:
+    """Keep what Stripe said instead of the object; five days of it and it is asked for no more."""
+    if refusal.is_about_the_key:
+        return
+    before = StripeObject.objects.filter(stripe_id=question.stripe_id, object_type=REFUSED).count()
+    outcome = GIVEN_UP if before + 1 >= _MOST_REFUSALS else REFUSED
+    said = {"object": outcome, "id": question.stripe_id, "kind": question.kind, "said": str(refusal), "at": str(now)}
+    keep_object(answered=said, api_version="", now=now)
+    if outcome == GIVEN_UP:
+        log.error(
+            "Stripe has refused %s %s %d times and is not asked again: %s",
+            question.kind,
+            question.stripe_id,
+            _MOST_REFUSALS,
+            refusal,
+        )

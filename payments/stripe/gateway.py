@@ -1,13 +1,16 @@
-"""The door to Stripe's API: the only module that imports `stripe`. Plain dicts come out, sentences when it fails."""
+"""The door to Stripe's API: the only module that imports `stripe`. Dated answers come out, sentences when it fails."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, cast
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import stripe
 from django.conf import settings
@@ -17,7 +20,7 @@ Json = dict[str, Any]
 PAGE = 100
 RETRIES = 2
 TIMEOUT = 20.0
-HTTP_SERVER_ERROR = 500
+HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_SERVER_ERROR = 401, 403, 500
 
 PATHS = {
     "account": "/v1/accounts",
@@ -59,6 +62,11 @@ class StripeRefused(Exception):
         self.code = code
 
     @property
+    def is_about_the_key(self) -> bool:
+        """The key is wrong or may not ask this: so it will be for every object."""
+        return self.status in (HTTP_UNAUTHORIZED, HTTP_FORBIDDEN)
+
+    @property
     def is_missing(self) -> bool:
         """The object does not exist."""
         return self.code == "resource_missing"
@@ -66,6 +74,18 @@ class StripeRefused(Exception):
 
 class UnknownKind(ValueError):
     """The gateway fetches no such kind of object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Stripe answered, and the second of Stripe's own clock at which it was asked: never younger than the body.
+
+    An event that happens while Stripe still writes the answer is thus newer, and brings what the answer lacks.
+    """
+
+    body: Json
+    at: dt.datetime
+    api_version: str
 
 
 @dataclass(frozen=True)
@@ -77,31 +97,58 @@ class Gateway:
     api_version: str
     timeout: float = TIMEOUT
 
-    def retrieve(self, kind: str, object_id: str, expand: Iterable[str] = ()) -> Json:
+    def retrieve(self, kind: str, object_id: str, expand: Iterable[str] = ()) -> Answer:
         """Return one object, with the named fields expanded."""
         return self._get(_path(kind, object_id), {"expand": list(expand)} if expand else {})
 
     def list(self, kind: str, **filters: Any) -> Iterator[Json]:
         """Yield every object that passes Stripe's own filters, newest first, fetching page after page."""
-        filters = {"limit": PAGE, **filters}
-        has_more = True
-        while has_more:
-            page = self._get(PATHS[_known(kind)], filters)
-            yield from page["data"]
-            has_more = page["has_more"]
-            filters |= {"starting_after": page["data"][-1]["id"]} if has_more else {}
+        for page in self.pages(kind, **filters):
+            yield from page.body["data"]
+
+    def pages(self, kind: str, **filters: Any) -> Iterator[Answer]:
+        """Yield the same as Stripe's own pages of it, each dated; `starting_after` goes on behind an object."""
+        return self._pages(PATHS[_known(kind)], filters)
+
+    def whole_list(self, kind: str, expand: Iterable[str] = (), **filters: str) -> Answer:
+        """Return all that passes the filters as one list, dated as its first page; its `url` says what was asked."""
+        return self._whole(PATHS[_known(kind)], filters, expand)
+
+    def lines_of_invoice(self, invoice_id: str) -> Answer:
+        """Return all lines of an invoice as one list."""
+        return self._whole(f"{_path('invoice', invoice_id)}/lines", {}, ())
 
     def balance_transactions(self, *, created_gte: int, created_lt: int) -> Iterator[Json]:
         """Yield the movements Stripe wrote in a half-open span of Unix seconds, each with its source object."""
         span = {"gte": created_gte, "lt": created_lt}
         return self.list("balance_transaction", created=span, expand=["data.source"])
 
-    def _get(self, path: str, params: Json) -> Json:
+    def _whole(self, path: str, filters: Mapping[str, str], expand: Iterable[str]) -> Answer:
+        pages = list(self._pages(path, {**filters, "expand": list(expand)} if expand else filters))
+        rows = [row for page in pages for row in page.body["data"]]
+        url = f"{path}?{urlencode(filters)}" if filters else path
+        return Answer(
+            {"object": "list", "url": url, "has_more": False, "data": rows}, pages[0].at, pages[0].api_version
+        )
+
+    def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[Answer]:
+        asked = {"limit": PAGE, **filters}
+        has_more = True
+        while has_more:
+            page = self._get(path, asked)
+            yield page
+            has_more = page.body["has_more"]
+            asked |= {"starting_after": page.body["data"][-1]["id"]} if has_more else {}
+
+    def _get(self, path: str, params: Json) -> Answer:
+        began = time.monotonic()
         try:
             answer = _client(self).raw_request("get", path, **params)
         except stripe.StripeError as error:
             raise _failure(path, error) from error
-        return cast("Json", json.loads(answer.body))
+        took = dt.timedelta(seconds=time.monotonic() - began)
+        version = answer.headers.get("Stripe-Version", self.api_version)
+        return Answer(json.loads(answer.body), _asked_at(answer.headers.get("Date"), took), version)
 
 
 @cache
@@ -114,6 +161,20 @@ def _client(gateway: Gateway) -> stripe.StripeClient:
         max_network_retries=RETRIES,
         http_client=stripe.RequestsClient(timeout=gateway.timeout),
     )
+
+
+def _asked_at(date: str | None, took: dt.timedelta) -> dt.datetime:
+    """Return the second Stripe was asked by its own clock; an answer without a date leaves us ours."""
+    try:
+        answered = parsedate_to_datetime(date or "")
+    except ValueError:
+        answered = dt.datetime.now(dt.UTC)
+    return (answered - took).replace(microsecond=0)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Say of an error, ours or the library's own as dj-stripe lets it through, whether trying again may help."""
+    return isinstance(_failure("", error) if isinstance(error, stripe.StripeError) else error, StripeUnreachable)
 
 
 def _failure(path: str, error: stripe.StripeError) -> StripeUnreachable | StripeRefused:

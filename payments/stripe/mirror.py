@@ -16,22 +16,24 @@ from django.db import transaction
 from payments.models import StripeEvent
 from payments.stripe.applying import MOST_ATTEMPTS, delay_before_attempt
 from payments.stripe.fetching import fetch_left_out
-from payments.stripe.gateway import Gateway, as_djstripe_reads, point_djstripe_at
+from payments.stripe.gateway import Gateway, as_djstripe_reads, is_unreachable, point_djstripe_at
 from payments.stripe.projections import facts_from_event
 from payments.stripe.versions import lock_objects
 
-MIRRORED, PASSED_OVER, FAILED = "mirrored", "passed over", "failed"
-_MOST_FAILURES_IN_A_SWEEP: Final = 3
+MIRRORED, PASSED_OVER, FAILED, UNREACHABLE = "mirrored", "passed over", "failed", "found Stripe unreachable"
 _LONGEST_TRACEBACK: Final = 10_000
 # An Event row would make dj-stripe believe the webhook was handled; accounts and keys are its own affair.
 _NEVER_MIRRORED: Final = frozenset({"event", "account", "webhook_endpoint"})
 
 
 def mirror_due_events(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -> Counter[str]:
-    """Show applied events in the mirror, oldest first; after three failures leave the rest to the next sweep."""
+    """Show applied events in the mirror, oldest first; while Stripe cannot be reached the rest waits for a next sweep.
+
+    What dj-stripe itself cannot do with an event stops no other: the books lean on what is fetched here.
+    """
     point_djstripe_at(gateway)
     outcomes: Counter[str] = Counter()
-    while outcomes.total() < limit and outcomes[FAILED] < _MOST_FAILURES_IN_A_SWEEP:
+    while outcomes.total() < limit and not outcomes[UNREACHABLE]:
         event = _claim(now)
         if event is None:
             break
@@ -54,10 +56,10 @@ def _claim(now: dt.datetime) -> StripeEvent | None:
 def _mirror(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
     try:
         outcome = _show(event, gateway, now)
-    except Exception:  # noqa: BLE001 - dj-stripe fails in many ways; the books do not care, the row tells
+    except Exception as trouble:  # noqa: BLE001 - dj-stripe fails in many ways; the books do not care, the row tells
         event.last_mirror_error = traceback.format_exc()[-_LONGEST_TRACEBACK:].replace("\x00", "")
         event.save(update_fields=["last_mirror_error"])
-        return FAILED
+        return UNREACHABLE if is_unreachable(trouble) else FAILED
     event.mirrored_at, event.last_mirror_error = now, ""
     event.save(update_fields=["mirrored_at", "last_mirror_error"])
     return outcome
@@ -65,12 +67,10 @@ def _mirror(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
 
 def _show(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
     """Fetch what the event left out, then let dj-stripe copy its object, unless a newer event will bring it."""
-    if StripeEvent.objects.newer_of_same_object(event).exists():
-        return PASSED_OVER
     told = json.loads(bytes(event.payload))
     fetch_left_out(gateway=gateway, facts=facts_from_event(told), now=now)
     model = _mirrors().get(event.object_type)
-    if model is None or _is_gone(event):
+    if model is None or _is_gone(event) or StripeEvent.objects.newer_of_same_object(event).exists():
         return PASSED_OVER
     with transaction.atomic():
         # A name of its own: dj-stripe calls Stripe while it holds this, and the books must not wait.

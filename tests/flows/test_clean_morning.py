@@ -10,7 +10,7 @@ import pytest
 
 from payments.models import Payment
 from payments.stripe.booking import book
-from payments.stripe.fetching import fetch_missing_movements
+from payments.stripe.fetching import fetch_missing
 from payments.stripe.gateway import gateway_from_settings
 from payments.stripe.projections import facts_from_event
 from payments.stripe.sim import Settlement
@@ -32,7 +32,7 @@ def book_everything(sim):
     """Apply every event, then fetch what no event tells."""
     for event in sim.events():
         book(facts_from_event(event))
-    fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
 
 
 def proof(start=FIRST, end=LAST):

@@ -9,7 +9,7 @@ import pytest
 
 from payments.models import BalanceTransaction, Payment, StripeEvent, StripeObject, Subscription
 from payments.stripe.applying import apply_due_events
-from payments.stripe.fetching import fetch_missing_movements
+from payments.stripe.fetching import fetch_missing
 from payments.stripe.gateway import StripeUnreachable, gateway_from_settings
 from payments.stripe.mirror import mirror_due_events
 from payments.stripe.sim.faults import Weather
@@ -26,6 +26,7 @@ def booked(stripe_sim):
     live(stripe_sim)
     keep(stripe_sim.events(), now=NOW)
     apply_due_events(now=NOW)
+    stripe_sim.clock = lambda: int(NOW.timestamp())
     return stripe_sim
 
 
@@ -54,7 +55,7 @@ def test_the_mirror_waits_for_the_books(stripe_sim):
 def test_when_stripe_is_down_the_mirror_tries_again_later(booked):
     booked.faults.error_rate = 1.0
     outcomes = mirror_due_events(gateway=gateway_from_settings(), now=NOW)
-    assert outcomes["failed"] == 3
+    assert (outcomes["found Stripe unreachable"], outcomes["failed"]) == (1, 0)
     failed = StripeEvent.objects.exclude(last_mirror_error="")
     assert not failed.exclude(status__in=["applied", "unhandled"]).exists()
     assert all(row.next_mirror_at > NOW for row in failed)
@@ -65,7 +66,7 @@ def test_when_stripe_is_down_the_mirror_tries_again_later(booked):
 
 
 def test_fee_and_net_equal_stripes_ledger(booked):
-    fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
     assert not Payment.objects.without_fee().exists()
     for payment in Payment.objects.received():
         theirs = booked.get("balance_transaction", payment.stripe_balance_transaction_id)
@@ -74,29 +75,32 @@ def test_fee_and_net_equal_stripes_ledger(booked):
 
 
 def test_a_refunds_ledger_entry_is_fetched_too(booked):
-    fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
     refunds = BalanceTransaction.objects.filter(reporting_category="refund")
     assert sorted(refunds.values_list("amount_cents", flat=True)) == [-1000, -500]
 
 
 def test_fetching_again_asks_for_nothing(booked):
-    fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
     asked, kept = len(booked.api.requests), StripeObject.objects.count()
-    assert not fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+    assert not fetch_missing(gateway=gateway_from_settings(), now=NOW).asked
     assert (len(booked.api.requests), StripeObject.objects.count()) == (asked, kept)
 
 
 def test_what_is_fetched_is_kept_with_version_and_time(booked):
-    fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
-    kept = StripeObject.objects.filter(object_type="balance_transaction")
-    assert kept.count() == BalanceTransaction.objects.exclude(reporting_category="dispute").count()
-    assert set(kept.values_list("api_version", "fetched_at")) == {("2026-05-27.dahlia", NOW)}
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
+    theirs = {payment.stripe_balance_transaction_id for payment in Payment.objects.received()}
+    kept = StripeObject.objects.filter(stripe_id__in=theirs)
+    assert kept.count() == len(theirs)
+    [(version, asked_at)] = set(kept.values_list("api_version", "fetched_at"))
+    assert version == "2026-05-27.dahlia"
+    assert NOW - dt.timedelta(seconds=3) < asked_at <= NOW
 
 
 def test_fees_wait_while_stripe_is_down(booked):
     booked.faults.routes["/v1/balance_transactions"] = Weather(error_rate=1.0, status=503)
     with pytest.raises(StripeUnreachable):
-        fetch_missing_movements(gateway=gateway_from_settings(), now=NOW)
+        fetch_missing(gateway=gateway_from_settings(), now=NOW)
     assert Payment.objects.without_fee().count() == 4
 
 

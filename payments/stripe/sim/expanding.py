@@ -75,6 +75,6 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Sim, Obj], Any]] = {
     ("checkout.session", "line_items"): _session_lines,
     ("customer", "subscriptions"): _subscriptions,
     ("invoice", "payments"): _payments,
-    ("price", "tiers"): lambda sim, price: sim.tiers[price["id"]],
+    ("price", "tiers"): lambda sim, price: sim.tiers.get(price["id"]),
 }
 """Lists that are no field of the stored object."""
