@@ -47,7 +47,7 @@ def retry_event(*, stripeevent: StripeEvent, now: dt.datetime) -> None:
 def lay_event_aside(*, stripeevent: StripeEvent, reason: str) -> None:
     if stripeevent.status != EventStatus.DEAD:
         raise NotDead(f"{stripeevent.event_id} is {stripeevent.get_status_display().lower()}, no dead letter.")
-    skip_event(event=stripeevent, reason=reason)
+    skip_event(event=stripeevent, reason=reason, by="")
 
 
 def json_block(payload: bytes | memoryview) -> Any:

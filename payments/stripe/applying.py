@@ -7,21 +7,31 @@ import json
 import random
 import traceback
 from collections import Counter
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.db import transaction
 
 from payments.enums import EventStatus
 from payments.models import StripeEvent
 from payments.querysets import StripeEventQuerySet
-from payments.stripe.booking import book
+from payments.stripe.booking import book_within
 from payments.stripe.handled import handles
 from payments.stripe.projections import facts_from_event
 
 MOST_ATTEMPTS: Final = 8
+LEASE: Final = dt.timedelta(minutes=1)
+RETRIED, TAKEN_OVER = "retried", "taken over"
 _FIRST_DELAY_SECONDS: Final = 10
 _LONGEST_TRACEBACK: Final = 10_000
-RETRIED = "retried"
+_CLAIM: Final = """
+UPDATE stripe_events SET attempts = attempts + 1, next_attempt_at = %s
+WHERE id = ({due} FOR UPDATE SKIP LOCKED) RETURNING *
+"""
+_NEVER_HEARD_OF: Final = (
+    f"After {MOST_ATTEMPTS} attempts this event was laid aside. A worker began the last one and was never heard of "
+    "again: something ended it, perhaps this event. Look at the worker's log and memory, then retry or skip it."
+)
 
 
 def apply_due_events(*, now: dt.datetime, limit: int = 1000) -> Counter[str]:
@@ -30,36 +40,32 @@ def apply_due_events(*, now: dt.datetime, limit: int = 1000) -> Counter[str]:
     Safe to run many times at once: each event is one worker's, each object one transaction's.
     """
     outcomes: Counter[str] = Counter()
-    while outcomes.total() < limit and (outcome := apply_next_event(now=now)):
+    event = _claim(now)
+    while event is not None:
+        is_last = outcomes.total() + 1 >= limit
+        outcome, event = _attempt(event, now, and_then=_nothing if is_last else _claim)
         outcomes[outcome] += 1
     return outcomes
 
 
 def apply_next_event(*, now: dt.datetime) -> str:
     """Apply the oldest event that is due and return what became of it; "" when none is."""
-    event: StripeEvent | None = None
-    try:
-        with transaction.atomic():
-            event = StripeEvent.objects.due(now=now).select_for_update(skip_locked=True).first()
-            if event is None:
-                return ""
-            return _apply(event, now)
-    except Exception:  # whatever is wrong with one event must not stop the others; it is kept on the row
-        if event is None:
-            raise
-        return _record_failure(event, traceback.format_exc(), now)
+    event = _claim(now)
+    return _attempt(event, now, and_then=_nothing)[0] if event else ""
 
 
 @transaction.atomic
 def requeue_events(*, events: StripeEventQuerySet, now: dt.datetime) -> int:
-    """Give events another eight attempts, at once; return how many."""
-    return events.update(status=EventStatus.PENDING, attempts=0, next_attempt_at=now, last_error="")
+    """Give events another eight attempts, at once; return how many. Nobody laid them aside any more."""
+    anew = {"attempts": 0, "next_attempt_at": now, "last_error": "", "skipped_reason": "", "skipped_by": ""}
+    return events.update(status=EventStatus.PENDING, **anew)
 
 
 @transaction.atomic
-def skip_event(*, event: StripeEvent, reason: str) -> None:
-    """Lay a dead event aside for good, with the reason."""
-    StripeEvent.objects.dead().filter(pk=event.pk).update(status=EventStatus.SKIPPED, last_error=f"Skipped: {reason}")
+def skip_event(*, event: StripeEvent, reason: str, by: str) -> None:
+    """Lay a dead event aside for good, with who did it and why; its traceback stays."""
+    dead = StripeEvent.objects.dead().filter(pk=event.pk)
+    dead.update(status=EventStatus.SKIPPED, skipped_reason=reason, skipped_by=by)
 
 
 def delay_before_attempt(attempt: int, *, jitter: float) -> dt.timedelta:
@@ -67,26 +73,62 @@ def delay_before_attempt(attempt: int, *, jitter: float) -> dt.timedelta:
     return dt.timedelta(seconds=_FIRST_DELAY_SECONDS * 4 ** (attempt - 1) * (0.9 + jitter / 5))
 
 
+def _claim(now: dt.datetime) -> StripeEvent | None:
+    """Take the oldest event that is due, and count the attempt before it is made: it may kill its worker.
+
+    Until the lease ends nobody else takes it. Part of a transaction it is committed with what that did, so that a
+    worker that goes on from event to event needs no commit of its own for it.
+    """
+    due, params = StripeEvent.objects.due(now=now).values("pk")[:1].query.sql_with_params()
+    statement = _CLAIM.format(due=due)
+    return next(iter(StripeEvent.objects.raw(statement, [now + LEASE, *params])), None)
+
+
+def _nothing(_now: dt.datetime) -> None:
+    return None
+
+
+def _attempt(
+    event: StripeEvent, now: dt.datetime, *, and_then: Callable[[dt.datetime], StripeEvent | None]
+) -> tuple[str, StripeEvent | None]:
+    """Apply a claimed event, and in the same transaction claim what is next; return what became of it, and the next."""
+    if event.attempts > MOST_ATTEMPTS:
+        return _bury(event), and_then(now)
+    try:
+        with transaction.atomic():
+            return _apply(event, now), and_then(now)
+    except Exception:  # noqa: BLE001 - whatever is wrong with one event must not stop the others; it is kept on the row
+        return _record_failure(event, traceback.format_exc(), now), and_then(now)
+
+
 def _apply(event: StripeEvent, now: dt.datetime) -> str:
-    facts = facts_from_event(json.loads(bytes(event.payload)))
-    if facts:
-        book(facts)
-    event.status = EventStatus.APPLIED if handles(event.type) else EventStatus.UNHANDLED
-    event.attempts, event.applied_at, event.last_error = event.attempts + 1, now, ""
-    event.save(update_fields=["status", "attempts", "applied_at", "last_error"])
-    return event.status
+    status = EventStatus.APPLIED if handles(event.type) else EventStatus.UNHANDLED
+    # First, as it locks the row: an event is never applied twice at once, whatever became of the lease.
+    if not _mark(event, status=status, applied_at=now, last_error=""):
+        return TAKEN_OVER
+    if facts := facts_from_event(json.loads(bytes(event.payload))):
+        book_within(facts)
+    return status
 
 
 def _record_failure(event: StripeEvent, trouble: str, now: dt.datetime) -> str:
-    attempts = event.attempts + 1
-    is_dead = attempts >= MOST_ATTEMPTS
-    delay = delay_before_attempt(attempts, jitter=random.random())  # noqa: S311 - spreads load, guards nothing
-    # Only if it is still as we took it: another worker may have been luckier in the meantime.
-    unchanged = StripeEvent.objects.pending().filter(pk=event.pk, attempts=event.attempts)
-    unchanged.update(
-        status=EventStatus.DEAD if is_dead else EventStatus.PENDING,
-        attempts=attempts,
-        next_attempt_at=now + delay,
-        last_error=trouble[-_LONGEST_TRACEBACK:].replace("\x00", ""),
-    )
-    return EventStatus.DEAD if is_dead else RETRIED
+    is_dead = event.attempts >= MOST_ATTEMPTS
+    status = EventStatus.DEAD if is_dead else EventStatus.PENDING
+    delay = delay_before_attempt(event.attempts, jitter=random.random())  # noqa: S311 - spreads load, guards nothing
+    last_error = trouble[-_LONGEST_TRACEBACK:].replace("\x00", "")
+    if not _mark(event, status=status, next_attempt_at=now + delay, last_error=last_error):
+        return TAKEN_OVER
+    return status if is_dead else RETRIED
+
+
+def _bury(event: StripeEvent) -> str:
+    """Lay an event aside whose last attempt was never heard of again."""
+    last_error = "\n\n".join(filter(None, [_NEVER_HEARD_OF, event.last_error]))
+    is_ours = _mark(event, status=EventStatus.DEAD, attempts=MOST_ATTEMPTS, last_error=last_error)
+    return EventStatus.DEAD if is_ours else TAKEN_OVER
+
+
+def _mark(event: StripeEvent, **fields: Any) -> bool:
+    """Write on an event what became of it, if it still is as this worker claimed it; say whether it was."""
+    claimed = StripeEvent.objects.pending().filter(pk=event.pk, attempts=event.attempts)
+    return bool(claimed.update(**fields))

@@ -259,9 +259,9 @@ def test_after_eight_attempts_an_event_is_laid_aside_until_somebody_asks():
 def test_a_dead_event_can_be_skipped_with_a_reason():
     keep([event()], now=NOW)
     StripeEvent.objects.update(status="dead")
-    skip_event(event=StripeEvent.objects.get(), reason="a test of the bank")
+    skip_event(event=StripeEvent.objects.get(), reason="a test of the bank", by="ada")
     row = StripeEvent.objects.get()
-    assert (row.status, row.last_error) == ("skipped", "Skipped: a test of the bank")
+    assert (row.status, row.skipped_reason, row.skipped_by) == ("skipped", "a test of the bank", "ada")
 
 
 def test_waiting_grows_four_times_each_attempt():

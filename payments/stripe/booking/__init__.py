@@ -16,9 +16,16 @@ from payments.stripe.booking.documents import (
     book_customer,
     book_invoice,
 )
-from payments.stripe.booking.movements import book_balance_transaction, book_dispute, book_payout, book_refund
-from payments.stripe.booking.payments import book_invoice_payment, book_payment
+from payments.stripe.booking.movements import (
+    book_balance_transactions,
+    book_dispute,
+    book_payout_contents,
+    book_payouts,
+    book_refunds,
+)
+from payments.stripe.booking.payments import book_invoice_payments, book_payment
 from payments.stripe.booking.subscriptions import book_subscription
+from payments.stripe.booking.ties import ties_of
 from payments.stripe.facts import (
     AnyFacts,
     BalanceTransactionFacts,
@@ -30,6 +37,7 @@ from payments.stripe.facts import (
     InvoiceFacts,
     InvoicePaymentFacts,
     PaymentFacts,
+    PayoutContentsFacts,
     PayoutFacts,
     RefundFacts,
     SubscriptionFacts,
@@ -45,30 +53,59 @@ _SNAPSHOTS: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
     {
         CustomerFacts: book_customer,
         InvoiceFacts: book_invoice,
-        InvoicePaymentFacts: book_invoice_payment,
-        RefundFacts: book_refund,
-        BalanceTransactionFacts: book_balance_transaction,
-        PayoutFacts: book_payout,
         CreditNoteFacts: book_credit_note,
         CheckoutFacts: book_checkout,
+        PayoutContentsFacts: book_payout_contents,
+    }
+)
+# Whole snapshots of which many come at once: one statement for all.
+_SNAPSHOTS_TOGETHER: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
+    {
+        BalanceTransactionFacts: book_balance_transactions,
+        InvoicePaymentFacts: book_invoice_payments,
+        PayoutFacts: book_payouts,
+        RefundFacts: book_refunds,
     }
 )
 # Told by several objects, or kept in every version: an older one may still say what nobody has said yet.
 _PIECES: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
     {PaymentFacts: book_payment, DisputeFacts: book_dispute, SubscriptionFacts: book_subscription}
 )
-_NAMING_OTHERS: Final = ("customer_id", "invoice_id", "payment_intent_id", "charge_id", "source_id")
+_NAMING_OTHERS: Final = ("customer_id", "invoice_id", "payment_intent_id", "charge_id", "source_id", "payout_id")
 
 
 @transaction.atomic
 def book(facts: Sequence[AnyFacts]) -> Counter[str]:
     """Make our rows say these facts; return how many rows of each table changed. Raises NotYetKnown."""
-    told = [one for whole in facts for one in _with_parts(whole)]
+    return book_within(facts)
+
+
+def book_within(facts: Sequence[AnyFacts]) -> Counter[str]:
+    """Do the same as part of the caller's transaction, which must end when this raises."""
+    told = [part for whole in facts for part in _with_parts(whole)]
     lock_objects({stripe_id for one in told for stripe_id in _named_by(one)})
+    return _book(told)
+
+
+@transaction.atomic
+def book_movements(facts: Sequence[BalanceTransactionFacts]) -> Counter[str]:
+    """Make our copy of the ledger say these facts, however many: no lock for each, as they are written only once."""
+    return _book(facts)
+
+
+def _book(told: Sequence[AnyFacts]) -> Counter[str]:
     versions, books = Versions.of({one.stripe_id for one in told}), Books()
+    together: dict[type[Facts], list[Facts]] = {}
     for one in told:
-        _book_one(books, one, is_newest=versions.is_newest(one))
+        is_newest = versions.is_newest(one)
+        if is_newest and type(one) in _SNAPSHOTS_TOGETHER:
+            together.setdefault(type(one), []).append(one)
+        else:
+            _book_one(books, one, is_newest=is_newest)
+    for kind, newest in together.items():
+        _SNAPSHOTS_TOGETHER[kind](books, newest)
     versions.keep()
+    books.settle()
     return books.changed
 
 
@@ -82,8 +119,9 @@ def _book_one(books: Books, facts: Any, *, is_newest: bool) -> None:
 
 def _with_parts(facts: AnyFacts) -> Iterator[AnyFacts]:
     yield facts
-    if isinstance(facts, InvoiceFacts):
-        yield from facts.invoice_payments
+    yield from ties_of(facts)
+    if isinstance(facts, PayoutContentsFacts):
+        yield from facts.movements
 
 
 def _named_by(facts: AnyFacts) -> set[str]:

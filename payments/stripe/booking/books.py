@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
+from django.db.models import QuerySet
 
-from billing_site.kit.copying import copy_row
+from billing_site.kit.copying import copy_row, copy_rows
 from invoices.models import Customer
 from invoices.services import copy_stripe_customer
+from payments.models import Payment
+from payments.stripe.booking.settling import settle
 from payments.stripe.facts import Facts
 
 Row = TypeVar("Row", bound=models.Model)
@@ -27,19 +30,38 @@ class NotYetKnown(Exception):
 
 @dataclass(slots=True)
 class Books:
-    """Counts the rows that one booking changed, by table."""
+    """Counts the rows that one booking changed, by table, and settles at its end the payments it touched."""
 
     changed: Counter[str] = field(default_factory=Counter)
+    _unsettled: list[QuerySet[Payment]] = field(default_factory=list)
+    _told: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def copy(self, model: type[Row], *, key: Mapping[str, Any], fields: Mapping[str, Any]) -> Row:
         """Make the row of `key` say `fields`."""
         return self.counted(copy_row(model, key=key, fields=fitted(model, fields)))
 
+    def copy_all(self, model: type[models.Model], *, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make the rows of each `key` say this, all in one statement; all name the same columns."""
+        written = copy_rows(model, key=key, rows=[fitted(model, row) for row in rows])
+        self.count(model, written)
+
+    def settle_later(self, payments: QuerySet[Payment], told: Mapping[int, Mapping[str, Any]] | None = None) -> None:
+        """Have payments settled when all is booked, with what was told of them by primary key."""
+        self._unsettled.append(payments)
+        self._told.update(told or {})
+
+    def settle(self) -> None:
+        """Complete every payment that was touched."""
+        self.changed += settle(self._unsettled, self._told)
+
+    def count(self, model: type[models.Model], rows: int) -> None:
+        """Count rows that were written."""
+        self.changed += Counter({model._meta.db_table: rows})  # noqa: SLF001 - Django's documented Options
+
     def counted(self, written: tuple[Row, bool]) -> Row:
         """Count a row that was written, and return it."""
         row, is_changed = written
-        if is_changed:
-            self.changed[row._meta.db_table] += 1  # noqa: SLF001 - Django's documented Options
+        self.count(type(row), int(is_changed))
         return row
 
     def customer_of(self, stripe_customer_id: str, *, name: str = "", email: str = "") -> Customer:

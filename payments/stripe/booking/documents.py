@@ -10,7 +10,6 @@ from invoices.models import CreditNote, Customer, Invoice, InvoiceLine
 from invoices.services import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
 from payments.models import InvoicePayment, Payment
 from payments.stripe.booking.books import Books, NotYetKnown, day_of, fitted, told_at
-from payments.stripe.booking.payments import book_invoice_payment, settle_payments
 from payments.stripe.facts import (
     AddressFacts,
     CheckoutFacts,
@@ -18,7 +17,6 @@ from payments.stripe.facts import (
     CustomerFacts,
     InvoiceFacts,
     InvoiceLineFacts,
-    InvoicePaymentFacts,
 )
 
 
@@ -60,10 +58,7 @@ def book_invoice(books: Books, facts: InvoiceFacts) -> None:
     fields = fitted(Invoice, {"customer_id": customer.pk, **_invoice_fields(facts)})
     lines = [fitted(InvoiceLine, _line_fields(line)) for line in facts.lines]
     books.counted(copy_stripe_invoice(stripe_invoice_id=facts.stripe_id, lines=lines, **fields))
-    if (facts.payment_intent_id or facts.charge_id) and not facts.invoice_payments:
-        book_invoice_payment(books, _tie_of_old_api(facts))
-    ties = InvoicePayment.objects.of_invoice(facts.stripe_id)
-    settle_payments(books, Payment.objects.tied_by(ties.standing()).filter(invoice=None))
+    books.settle_later(Payment.objects.tied_by(InvoicePayment.objects.of_invoice(facts.stripe_id)))
 
 
 def book_credit_note(books: Books, facts: CreditNoteFacts) -> None:
@@ -93,7 +88,7 @@ def book_credit_note(books: Books, facts: CreditNoteFacts) -> None:
 
 def _name_user_of_payments(books: Books, customer: Customer) -> None:
     if customer.user_id:
-        settle_payments(books, customer.payments.filter(user_id="").from_stripe())
+        books.settle_later(Payment.objects.filter(customer=customer, user_id=""))
 
 
 def _name_user_of_payment(books: Books, facts: CheckoutFacts) -> None:
@@ -157,26 +152,6 @@ def _line_fields(line: InvoiceLineFacts) -> dict[str, Any]:
         "stripe_line_id": line.stripe_id,
         "metadata": dict(line.metadata),
     }
-
-
-def _tie_of_old_api(facts: InvoiceFacts) -> InvoicePaymentFacts:
-    """Make the tie that API versions before basil put on the invoice itself."""
-    return InvoicePaymentFacts(
-        stripe_id=f"{facts.stripe_id}/{facts.payment_intent_id or facts.charge_id}",
-        livemode=facts.livemode,
-        api_version=facts.api_version,
-        order=facts.order,
-        created_at=facts.created_at,
-        invoice_id=facts.stripe_id,
-        payment_intent_id=facts.payment_intent_id,
-        charge_id=facts.charge_id,
-        status="paid" if facts.status == InvoiceStatus.PAID else "open",
-        currency=facts.currency,
-        amount_requested_cents=facts.amount_due_cents,
-        amount_paid_cents=facts.amount_paid_cents,
-        is_default=True,
-        paid_at=facts.paid_at,
-    )
 
 
 def _address_lines(address: AddressFacts) -> list[str]:

@@ -27,6 +27,7 @@ from payments.stripe.facts.movements import (
     DisputeFacts,
     FeeDetailFacts,
     PaymentFacts,
+    PayoutContentsFacts,
     PayoutFacts,
     RefundFacts,
 )
@@ -41,6 +42,7 @@ AnyFacts = (
     | BalanceTransactionFacts
     | SubscriptionFacts
     | PayoutFacts
+    | PayoutContentsFacts
     | CreditNoteFacts
     | CheckoutFacts
 )
@@ -61,6 +63,7 @@ __all__ = [
     "InvoicePaymentFacts",
     "OrderKey",
     "PaymentFacts",
+    "PayoutContentsFacts",
     "PayoutFacts",
     "RefundFacts",
     "SubscriptionFacts",

@@ -131,3 +131,11 @@ class PayoutFacts(Facts):
     failure_message: str
     original_payout_id: str
     reversed_by_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutContentsFacts(Facts):
+    """All movements that one payout took to the bank. The `stripe_id` is that of the payout followed by `/contents`."""
+
+    payout_id: str
+    movements: tuple[BalanceTransactionFacts, ...]
