@@ -220,4 +220,4 @@ def test_answers_are_dated_by_the_sims_time_and_never_before_what_it_told(stripe
 
     assert dated() == stripe_sim.now()
     stripe_sim.customer("Acorn", at=stripe_sim.now() + DAY)
-    assert dated() == stripe_sim.now() + DAY + 1
+    assert dated() == stripe_sim.now() + DAY + 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -72,6 +72,13 @@ class Ledger:
             start = 0 if since is None else self._events.index(id_of(since)) + 1
             return [self.store.get("event", event_id) for event_id in self._events[start:]]
 
+    def forget_events(self, event_ids: Collection[str]) -> None:
+        """Lose events: no webhook and no list brings them any more; what they were about stays."""
+        with self.store.lock:
+            self._events = [event_id for event_id in self._events if event_id not in event_ids]
+            for event_id in event_ids:
+                self.store.forget("event", event_id)
+
     def now(self, at: At = None) -> int:
         """Return an instant as Unix seconds."""
         if at is None:
@@ -83,9 +90,12 @@ class Ledger:
         return int(at.astimezone(UTC).timestamp())
 
     def time_of_answers(self) -> int:
-        """Return the Unix second an answer is dated: the clock's, but after all that was told ahead of the clock."""
+        """Return the Unix second an answer is dated: the clock's, but after all that was told ahead of the clock.
+
+        Two seconds after, as a careful reader takes off the time the answer was on its way.
+        """
         now, told = self.clock(), self.store.latest("event")
-        return now if told <= now else told + 1
+        return now if told <= now else told + 2
 
     def get(self, kind: str, ref: Ref) -> Obj:
         """Return an object as it is now."""
