@@ -13,9 +13,9 @@ APPS = ("invoices", "payments", "partners", "reporting")
 # The clock is read where the outside comes in; `jobs` says when a job ended.
 EDGES = {"admin", "api", "management", "tasks", "views", "urls", "inbox", "exports", "jobs", "sim", "demo", "serving"}
 EDGES |= {"gateway"}
-EDGES |= {"gateway"}
 # Services write; so do the rooms of the Stripe door, of documents and of the daily proof.
 DOOR = {"inbox", "doors", "applying", "booking", "fetching", "ledger", "mirror", "versions", "sim"}
+DOOR |= {"importing", "listing_events"}
 WRITERS = {"services", "documents", "copying", "reconciling", "idempotency", "demo", "migrations"} | DOOR
 WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 
