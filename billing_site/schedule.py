@@ -85,6 +85,12 @@ ENTRIES = (
         every_minutes=10,
     ),
     Entry(
+        name="Stripe's list of events",
+        task="payments.tasks.list_stripe_events",
+        purpose="Finds the events that no webhook brought.",
+        every_minutes=60,
+    ),
+    Entry(
         name="Approved partner runs",
         task="partners.tasks.issue_approved_runs",
         purpose="Issues the invoices of approved runs.",

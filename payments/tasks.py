@@ -14,6 +14,7 @@ from payments.nudging import nudge
 from payments.stripe.applying import apply_due_events
 from payments.stripe.fetching import Sweep, fetch_missing
 from payments.stripe.gateway import gateway_from_settings
+from payments.stripe.listing_events import list_missing_events, sound_alarm
 from payments.stripe.mirror import mirror_due_events
 
 # A sweep that stops at its limit nudges the next one: a burst drains without waiting for beat, and others get a turn.
@@ -57,6 +58,19 @@ def mirror_fetch_fees() -> None:
             run.did(str(sweep))
     if sweep.asked >= OBJECTS_IN_A_SWEEP:
         nudge(mirror_fetch_fees)
+
+
+@shared_task
+def list_stripe_events() -> None:
+    """Find on Stripe's own list what no webhook brought; fail for as long as events may be lost."""
+    now = timezone.now()
+    with recorded("payments.tasks.list_stripe_events", now) as run:
+        if settings.STRIPE_API_KEY:
+            listed = list_missing_events(gateway=gateway_from_settings(), now=now)
+            run.did(str(listed))
+            if listed.kept:
+                nudge(apply_stripe_events)
+        sound_alarm(now=now)
 
 
 def _counted(outcomes: Counter[str]) -> str:
