@@ -49,10 +49,11 @@ class Confirmed:
         explanation: str,
         money: Sequence[str],
         done: str,
+        then: Callable[[], object] | None,
     ) -> None:
         self.label = self.short_description = label
         self.do, self.permission, self.reason = do, permission, reason
-        self.explanation, self.money, self.done = explanation, money, done
+        self.explanation, self.money, self.done, self.then = explanation, money, done, then
         self.code = self.__name__ = slugify(label).replace("-", "_")
 
     def __call__(self, model_admin: Any, request: HttpRequest, rows: models.QuerySet[Any]) -> HttpResponse:
@@ -64,6 +65,8 @@ class Confirmed:
         if complaint or not is_sent:
             return self._ask(model_admin, request, rows, chosen, complaint=complaint, reason=reason)
         results = [self._one(row, request=request, reason=reason) for row in chosen]
+        if self.then and any(result.succeeded for result in results):
+            transaction.on_commit(self.then)
         return self._tell(model_admin, request, results)
 
     def is_allowed(self, request: HttpRequest) -> bool:
@@ -158,14 +161,22 @@ def confirmed(
     explanation: str = "",
     money: Sequence[str] = (),
     done: str = "Done",
+    then: Callable[[], object] | None = None,
 ) -> Confirmed:
     """Make an admin action that asks first, then calls a service for each row.
 
     `do` takes the row, by the name of its model (`invoice=`) or first, and of `by` (a user name), `on` (today), `now`
     or `at`, and `reason` what its signature names. `permission` is a full code (`invoices.issue_invoice`); `reason` is
     required, optional or none; `money` names the columns totalled on the confirmation page (the list's own totals by
-    default). Each row is a transaction of its own.
+    default). Each row is a transaction of its own; `then` is called once after them all, such as to nudge a worker.
     """
     return Confirmed(
-        label, do=do, permission=permission, reason=reason, explanation=explanation, money=money, done=done
+        label,
+        do=do,
+        permission=permission,
+        reason=reason,
+        explanation=explanation,
+        money=money,
+        done=done,
+        then=then,
     )
