@@ -102,6 +102,12 @@ ENTRIES = (
         purpose="Renders the PDF of each issued invoice that has none.",
         every_minutes=5,
     ),
+    Entry(
+        name="Invoice mails",
+        task="invoices.tasks.send_deliveries",
+        purpose="Sends the invoices and credit notes that wait and have their PDF.",
+        every_minutes=1,
+    ),
 )
 
 

@@ -170,6 +170,8 @@ EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
 )
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = _mail.get("EMAIL_TIMEOUT") or 30  # seconds; without one a silent server would hold a worker for good
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH") or None
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="billing@localhost")
 
 # --- Who may come in ---------------------------------------------------------------------------------------------

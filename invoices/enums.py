@@ -46,3 +46,19 @@ class Language(models.TextChoices):
     FRENCH = "fr", "Français"
     SPANISH = "es", "Español"
     JAPANESE = "ja", "日本語"
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email", "E-mail"
+    POST = "post", "Post"
+    PORTAL = "portal", "Customer's portal"
+    HAND = "hand", "By hand"
+
+
+class DeliveryState(models.TextChoices):
+    QUEUED = "queued", "Waiting"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+    MARKED = "marked", "Marked as sent"

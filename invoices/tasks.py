@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from billing_site.kit.jobs import recorded
+from billing_site.kit.nudging import nudge
 from invoices.documents import keep_document
-from invoices.models import Invoice
+from invoices.enums import DeliveryState
+from invoices.models import Delivery, Invoice
+from invoices.sending import MailServerAway, send_delivery
+from invoices.services.sending import note_silence, withdraw_void
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +28,40 @@ def render_documents(limit: int = 500) -> None:
         kept = sum(_is_kept(invoice) for invoice in waiting)
         if waiting:
             run.did(f"{kept} documents kept, {len(waiting) - kept} failed.")
+    if Delivery.objects.due(now=timezone.now()).exists():
+        nudge(send_deliveries)
+
+
+@shared_task
+def send_deliveries(limit: int = 500) -> None:
+    """Send what waits and has its document; what a worker left without a word is shown, and never sent by itself."""
+    now = timezone.now()
+    with recorded("invoices.tasks.send_deliveries", now) as run:
+        counts = Counter({DeliveryState.UNKNOWN: note_silence(now=now), DeliveryState.FAILED: withdraw_void(now=now)})
+        due = Delivery.objects.due(now=now).order_by("next_attempt_at", "pk")
+        away = _send(due.select_related("invoice", "credit_note__invoice")[:limit], counts)
+        told = [f"{count} {_TOLD[state]}" for state, count in counts.items() if count]
+        run.did("; ".join([*told, *([away] if away else [])]))
+
+
+_TOLD = {
+    DeliveryState.SENT: "sent",
+    DeliveryState.QUEUED: "to be tried again",
+    DeliveryState.FAILED: "failed",
+    DeliveryState.UNKNOWN: "unknown: check, then send again",
+}
+
+
+def _send(deliveries: Iterable[Delivery], counts: Counter[DeliveryState]) -> str:
+    """Send one after the other, counting what became of them; stop at a mail server that is away and say so."""
+    for delivery in deliveries:
+        try:
+            state = send_delivery(delivery=delivery, now=timezone.now())
+        except MailServerAway as away:
+            return str(away)
+        if state:
+            counts[DeliveryState(state)] += 1
+    return ""
 
 
 def _is_kept(invoice: Invoice) -> bool:

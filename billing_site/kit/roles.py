@@ -19,6 +19,7 @@ _SEE = [
 _WORK = [
     "invoices.add_customer", "invoices.change_customer",
     "invoices.add_invoice", "invoices.change_invoice", "invoices.delete_invoice", "invoices.*_invoiceline",
+    "invoices.send_invoice",
     "payments.add_payment", "payments.add_credit", "payments.change_credit",
     "reporting.change_break",
 ]  # fmt: skip

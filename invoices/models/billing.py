@@ -74,6 +74,7 @@ class Invoice(models.Model):
             ("issue_invoice", "Can issue invoices"),
             ("void_invoice", "Can void invoices"),
             ("write_off_invoice", "Can write invoices off"),
+            ("send_invoice", "Can send invoices and credit notes"),
         ]
         constraints = [
             models.CheckConstraint(condition=one_of("origin", Origin), name="invoice_origin_known"),

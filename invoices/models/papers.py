@@ -11,6 +11,7 @@ from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
 from invoices.enums import CreditNoteStatus, DocumentKind, Origin
 from invoices.models.billing import Invoice, InvoiceLine
+from invoices.querysets import CreditNoteQuerySet
 
 
 @audited
@@ -33,6 +34,8 @@ class CreditNote(models.Model):
     issue_date = models.DateField()
     issued_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CreditNoteQuerySet.as_manager()
 
     class Meta:
         db_table = "credit_notes"

@@ -15,6 +15,16 @@ from invoices.services.correcting import (
 )
 from invoices.services.drafting import NewLine, NotADraft, draft_invoice, duplicate_invoice, recalculate_draft
 from invoices.services.issuing import NothingToIssue, issue_invoice, issue_invoices
+from invoices.services.sending import (
+    NoAddress,
+    NotSendable,
+    OnItsWay,
+    SentAlready,
+    mark_sent,
+    queue_credit_note,
+    queue_invoice,
+    resend,
+)
 from invoices.services.settling import MoreThanIsDue, NotPayable, settle_invoice
 
 __all__ = [
@@ -22,10 +32,14 @@ __all__ = [
     "CreditLine",
     "MoreThanIsDue",
     "NewLine",
+    "NoAddress",
     "NotADraft",
     "NotOpen",
     "NotPayable",
+    "NotSendable",
     "NothingToIssue",
+    "OnItsWay",
+    "SentAlready",
     "SomethingWasPaid",
     "copy_stripe_credit_note",
     "copy_stripe_customer",
@@ -36,7 +50,11 @@ __all__ = [
     "issue_invoice",
     "issue_invoices",
     "let_keep_the_rest",
+    "mark_sent",
+    "queue_credit_note",
+    "queue_invoice",
     "recalculate_draft",
+    "resend",
     "settle_invoice",
     "void_invoice",
     "write_off_invoice",
