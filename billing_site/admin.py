@@ -26,6 +26,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Sellers", "storefront", "invoices.Seller"),
         ("Number series", "pin", "invoices.NumberSeries"),
         ("Documents", "picture_as_pdf", "invoices.Document"),
+        ("Deliveries", "outgoing_mail", "invoices.Delivery"),
     ),
     "Partners": (
         ("Partners", "handshake", "partners.Partner"),

@@ -1,10 +1,10 @@
-"""Owns the door to kept documents: asked for by id, shown to those who may see invoices."""
+"""Owns the doors to kept documents and mails: asked for by id, shown to those who may see invoices."""
 
 from __future__ import annotations
 
 import uuid
 
-from csp.constants import SELF
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -14,7 +14,9 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from invoices.documents import DocumentDamaged, open_document
-from invoices.models import Document
+from invoices.enums import Channel
+from invoices.models import Delivery, Document
+from invoices.sending import preview_mail
 
 _SIGNED_SECONDS = 120
 
@@ -32,6 +34,27 @@ def document_file(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
         return _served(document, name)
     asked = {"ResponseContentType": "application/pdf", "ResponseContentDisposition": f'inline; filename="{name}"'}
     return HttpResponseRedirect(default_storage.url(document.file_name, parameters=asked, expire=_SIGNED_SECONDS))  # type: ignore[call-arg]
+
+
+@require_safe
+def delivery_mail(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
+    """Show a mail as it was sent, or as it would read now; `?part=text` shows its plain part. Nothing in it can run."""
+    if not (request.user.is_authenticated and request.user.is_staff):
+        return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+    if not request.user.has_perm("invoices.view_delivery"):
+        raise PermissionDenied
+    delivery = get_object_or_404(Delivery, pk=delivery_id, channel=Channel.EMAIL)
+    text, html = (delivery.body_text, delivery.body_html) if delivery.body_html else preview_mail(delivery=delivery)
+    if request.GET.get("part") == "text":
+        return HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(html)
+    response._csp_replace = {  # type: ignore[attr-defined]  # noqa: SLF001 - django-csp's own hook
+        "default-src": [NONE],
+        "img-src": [NONE],
+        "style-src": [UNSAFE_INLINE],
+        "frame-ancestors": [SELF],
+    }
+    return response
 
 
 def _served(document: Document, name: str) -> HttpResponse:

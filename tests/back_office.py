@@ -21,7 +21,7 @@ from billing_site.kit.models import Approval, ExportJob, JobRun, ServiceKey
 from billing_site.kit.periods import Period
 from invoices.enums import DocumentKind
 from invoices.models import Document, Invoice
-from invoices.services import CreditLine, copy_stripe_invoice, issue_credit_note
+from invoices.services import CreditLine, copy_stripe_invoice, issue_credit_note, queue_invoice
 from partners.models import ApiUsage, PartnerApiKey, UsageEvent
 from partners.services import approve_run, build_run, issue_run
 from payments.models import Allocation, Credit, Dispute, Payout, StripeEvent, StripeObject, Subscription
@@ -134,6 +134,11 @@ def a_credit_note() -> Any:
     return issue_credit_note(invoice=invoice, lines=[line], reason="Price", on=TODAY, now=NOW, by="ada")
 
 
+def a_delivery() -> Any:
+    invoice = an_invoice("30.00", customer=a_customer(email="ap@nordlicht.example"))
+    return queue_invoice(invoice=invoice, by="ada", now=NOW)
+
+
 def a_break(run: Reconciliation, **fields: Any) -> Break:
     given = {
         "reconciliation": run,
@@ -232,6 +237,7 @@ def everything() -> None:
     a_document(a_paid_invoice())
     a_credit_in_use()
     a_credit_note()
+    a_delivery()
     stripe_facts()
     a_billed_month()
     run = a_reconciliation()

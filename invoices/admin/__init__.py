@@ -1,7 +1,7 @@
-"""Owns the pages of what we ask for: customers, invoices and their drafts, credit notes, sellers, documents."""
+"""Owns the pages of what we ask for: customers, invoices, credit notes, sellers, documents, deliveries."""
 
 from __future__ import annotations
 
-from invoices.admin import credit_notes, customers, documents, invoices, panels, sellers
+from invoices.admin import credit_notes, customers, deliveries, documents, invoices, panels, sellers
 
-__all__ = ["credit_notes", "customers", "documents", "invoices", "panels", "sellers"]
+__all__ = ["credit_notes", "customers", "deliveries", "documents", "invoices", "panels", "sellers"]

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Sum
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
 
@@ -19,6 +20,7 @@ from billing_site.kit.admin import (
     ReadOnlyInline,
     RowPageMixin,
     TotalsMixin,
+    View,
     asking,
     badge_column,
     link_column,
@@ -26,6 +28,7 @@ from billing_site.kit.admin import (
 )
 from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
+from invoices.admin import sending
 from invoices.models import CreditNote, CreditNoteLine, InvoiceLine
 from invoices.resources import CreditNoteResource
 from invoices.services import CreditLine, issue_credit_note
@@ -124,12 +127,14 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
         "issue_date",
         money_column("total_cents", "Total"),
         money_column("reduces_due_cents", "Off the invoice"),
+        sending.sent,
         "reason",
     )
     list_filter = (
         ("status", ChoicesCheckboxFilter),
         ("currency", AllValuesCheckboxFilter),
         ("origin", ChoicesCheckboxFilter),
+        sending.SentFilter,
         ("issue_date", DateRange),
     )
     search_fields = ("number", "invoice__invoice_number", "invoice__customer__name", "stripe_credit_note_id")
@@ -137,6 +142,12 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
     ordering = ("-issue_date", "-pk")
     totals = ("total_cents", "reduces_due_cents", "to_credit_cents", "to_refund_cents")
     resource_classes = (CreditNoteResource,)
+    views = (View("Not sent", "not_sent"),)
+    send = sending.send_note
+    actions = (send,)
+    resend, mark_sent = sending.resend_button, sending.mark_sent_button
+    actions_detail = ("resend", "mark_sent")
+    offered_when = sending.OFFERED_WHEN
     inlines = (CreditNoteLineInline,)
     fieldsets = (
         (None, {"fields": (("number", "invoice"), ("status", "origin"), ("issue_date", "issued_by"), "reason")}),
@@ -149,6 +160,9 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
         money_column("to_credit_cents", "Becomes a credit"),
         money_column("to_refund_cents", "To be refunded"),
     )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).with_delivery_state()
 
 
 def _left_of(invoice: Any) -> list[tuple[InvoiceLine, int]]:

@@ -25,7 +25,7 @@ from billing_site.kit.admin import (
     stripe_link,
 )
 from billing_site.kit.exports import ExportMixin
-from invoices.admin import columns
+from invoices.admin import columns, sending
 from invoices.admin.credit_notes import issue_credit_note_button
 from invoices.admin.lines import LineInline, as_new_rows, totals_while_typing, write_lines
 from invoices.admin.paper import paper_of
@@ -100,12 +100,14 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         money_column("total_cents", "Total"),
         money_column("amount_paid_cents", "Paid"),
         money_column("amount_due_cents", "Due"),
+        sending.sent,
         columns.origin,
     )
     list_filter = (
         ("status", ChoicesCheckboxFilter),
         ("currency", AllValuesCheckboxFilter),
         ("origin", ChoicesCheckboxFilter),
+        sending.SentFilter,
         ("issue_date", DateRange),
         ("due_date", DateRange),
     )
@@ -118,6 +120,7 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         View("Open", "outstanding"),
         View("Overdue", "overdue", dated=True),
         View("Paid", "paid"),
+        View("Not sent", "not_sent"),
     )
     totals = ("total_cents", "amount_paid_cents", "amount_due_cents")
     resource_classes = (InvoiceResource,)
@@ -156,10 +159,13 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         reason="none",
         done="Duplicated as a new draft",
     )
-    actions = (issue, void, write_off, duplicate)
+    send = sending.send_invoice
+    actions = (issue, send, void, write_off, duplicate)
     issue_credit_note = issue_credit_note_button
-    actions_detail = ("preview", "issue_credit_note")
+    resend, mark_sent = sending.resend_button, sending.mark_sent_button
+    actions_detail = ("preview", "resend", "mark_sent", "issue_credit_note")
     offered_when = {
+        **sending.OFFERED_WHEN,
         "preview": is_ours,
         "issue": is_draft,
         "void": lambda invoice: is_open(invoice) and not invoice.amount_paid_cents and not invoice.credited_cents,
@@ -169,6 +175,9 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
             is_ours(invoice) and invoice.status not in {InvoiceStatus.DRAFT, InvoiceStatus.VOID}
         ),
     }
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).with_delivery_state()
 
     # --- Drafts are forms, everything else is read ---
 
