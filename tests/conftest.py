@@ -14,9 +14,12 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 
 from billing_site.serving import readiness
 from tests import ground
+
+hypothesis_settings.register_profile("proofs")  # `make proofs`: the tests that ask for it play longer
 
 pytest_plugins = ["tests.stripe_sim_fixture"] if (Path(__file__).parent / "stripe_sim_fixture.py").exists() else []
 

@@ -103,10 +103,12 @@ def drop_clone() -> None:
         server.execute(f'DROP DATABASE IF EXISTS "{settings.TEST_DATABASE}" WITH (FORCE)')
 
 
-def administrator() -> psycopg.Connection:
-    """Connect as the one who may create databases."""
+def administrator(**database: str) -> psycopg.Connection:
+    """Connect as the one who may create databases, and to the `name` of one delete what nobody else may."""
     given = os.environ.get("TEST_SERVER_URL")
-    return psycopg.connect(given, autocommit=True) if given else embedded.connect(settings.VAR_DIR)
+    if given is None:
+        return embedded.connect(settings.VAR_DIR, **database)
+    return psycopg.connect(given, autocommit=True, **({"dbname": database["name"]} if database else {}))
 
 
 def make_roles_on_given_server() -> None:

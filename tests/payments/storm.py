@@ -1,0 +1,78 @@
+"""Bad weather for the books: deaths at any statement, workers side by side, and everything forgotten again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, connections
+
+from payments.models import AppliedVersion, StripeEvent
+from payments.stripe.applying import apply_due_events, requeue_events
+from payments.stripe.fetching import fetch_missing
+from payments.stripe.gateway import Gateway
+from tests import ground
+
+_KEPT = {"invoices_seller", "invoices_sellerevent", "invoices_numberseries", "invoices_document"}
+DAY = dt.timedelta(days=1)
+
+
+class Died(BaseException):
+    """A worker is gone: no handler of its own hears of it."""
+
+
+@contextmanager
+def failing_at(statement: int, error: type[BaseException]) -> Iterator[None]:
+    """Let this connection's n-th statement from now on fail."""
+    left = statement
+
+    def execute(run: Callable[..., Any], *query: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise error
+        return run(*query)
+
+    with connection.execute_wrapper(execute):
+        yield
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Do works side by side, each on a connection of its own."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [done.result() for done in [pool.submit(_alone, work) for work in works]]
+
+
+def _alone(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connections.close_all()
+
+
+def drain(gateway: Gateway, *, now: dt.datetime) -> None:
+    """Sweep, fetch and retry, a day apart, until nothing is left to do."""
+    for days in range(20):
+        today = now + days * DAY
+        requeue_events(events=StripeEvent.objects.dead(), now=today)
+        apply_due_events(now=today, limit=10_000)
+        changed = fetch_missing(gateway=gateway, now=today).changed
+        if not changed and not StripeEvent.objects.pending().exists() and not AppliedVersion.objects.doubted().exists():
+            return
+    waiting = list(StripeEvent.objects.pending().values_list("type", "last_error"))
+    doubted = list(AppliedVersion.objects.doubted().values_list("stripe_id", flat=True))
+    raise AssertionError(f"Not done after 20 days: {waiting}; in doubt: {doubted}")
+
+
+def forget_everything() -> None:
+    """Empty the tables of Stripe's story, as only the owner of the server can: their rows are kept for good."""
+    models = [model for app in ("payments", "invoices") for model in apps.get_app_config(app).get_models()]
+    tables = sorted({model._meta.db_table for model in models} - _KEPT)
+    with ground.administrator(name=settings.TEST_DATABASE) as server, server.transaction():
+        server.execute("SET LOCAL session_replication_role = replica")
+        server.execute("; ".join(f'DELETE FROM "{table}"' for table in tables))  # noqa: S608 - names of our own models
