@@ -101,15 +101,15 @@ def keep_and_book(*, answered: Mapping[str, Any], api_version: str, now: dt.date
 
 @transaction.atomic
 def keep_object(*, answered: Mapping[str, Any], api_version: str, now: dt.datetime, owner: str = "") -> StripeObject:
-    """Keep an object as Stripe answered it; the same answer is kept once, with the last time it was given."""
+    """Keep an object as Stripe answered it; the same answer is kept again later, as others may have come between."""
     payload = json.dumps(answered, sort_keys=True, separators=(",", ":")).encode()
-    key = {"stripe_id": owner or answered["id"], "sha256": hashlib.sha256(payload).hexdigest()}
+    stripe_id, digest = owner or answered["id"], hashlib.sha256(payload).hexdigest()
     fields = {"object_type": answered["object"], "api_version": api_version, "payload": payload, "fetched_at": now}
-    kept, is_new = StripeObject.objects.get_or_create(**key, defaults=fields)
-    if not is_new and kept.fetched_at < now:
-        kept.fetched_at = now
-        kept.save(update_fields=["fetched_at"])
-    return kept
+    kept, _ = StripeObject.objects.get_or_create(stripe_id=stripe_id, sha256=digest, defaults=fields)
+    if kept.fetched_at >= now:
+        return kept
+    digest = hashlib.sha256(f"{digest} {now.isoformat()}".encode()).hexdigest()
+    return StripeObject.objects.get_or_create(stripe_id=stripe_id, sha256=digest, defaults=fields)[0]
 
 
 def facts_of(kept: StripeObject) -> tuple[AnyFacts, ...]:

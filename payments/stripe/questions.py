@@ -19,7 +19,7 @@ REFUSED: Final = "refused"
 GIVEN_UP: Final = "given up"
 """What stands in the place of an object's type where Stripe would not show it; the second is never asked for again."""
 
-_ASK_AGAIN_AFTER: Final = dt.timedelta(hours=1)
+_ASK_AGAIN_AFTER: Final = dt.timedelta(hours=6)
 _AFTER_DOUBT: Final = dt.timedelta(minutes=1)
 _AFTER_REFUSAL: Final = dt.timedelta(days=1)
 _LINES: Final = "line_item"
@@ -69,7 +69,7 @@ class Question:
 
 
 def open_questions(*, now: dt.datetime) -> Iterator[Question]:
-    """Yield everything the books lack; what Stripe answered without telling it is asked again after an hour."""
+    """Yield everything the books lack; what Stripe answered without telling it is asked again after hours."""
     yield from _doubts(now)
     yield from _fees(now)
     yield from _entries_of_refunds(now)

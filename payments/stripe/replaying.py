@@ -6,7 +6,7 @@ import datetime as dt
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,26 +24,34 @@ _READ_AT_ONCE = 500
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay read, what it changed by table, and what could not be booked, by id."""
+    """What a replay read, what it changed by table and by what told it, and what could not be booked, by id."""
 
     read: int = 0
     changed: Counter[str] = field(default_factory=Counter)
+    changed_by: dict[str, Counter[str]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 class _Story(NamedTuple):
     told_at: dt.datetime
     told_by: str
+    about: str
     read: Callable[[], tuple[AnyFacts, ...]]
 
 
-def replay(*, events: StripeEventQuerySet, objects: QuerySet[StripeObject]) -> Replayed:
+def replay(
+    *,
+    events: StripeEventQuerySet,
+    objects: QuerySet[StripeObject],
+    watching: Callable[[Iterable[_Story]], Iterable[_Story]] = iter,
+) -> Replayed:
     """Book stored events and objects again, in the order Stripe told them, each in its own transaction.
 
-    Rows that already say it are not written, so a replay of sound books changes nothing.
+    Rows that already say it are not written, so a replay of sound books changes nothing. `watching` passes the stories
+    on, as a progress bar does.
     """
     replayed = Replayed()
-    waiting = [story for story in _stories(events, objects) if not _book(story, replayed, is_last=False)]
+    waiting = [story for story in watching(_stories(events, objects)) if not _book(story, replayed, is_last=False)]
     for story in waiting:
         _book(story, replayed, is_last=True)
     return replayed
@@ -52,13 +60,19 @@ def replay(*, events: StripeEventQuerySet, objects: QuerySet[StripeObject]) -> R
 def _book(story: _Story, replayed: Replayed, *, is_last: bool) -> bool:
     """Book one story; one that fails is tried again when all others are told, as it may hang on a later one."""
     try:
-        replayed.changed += book(story.read())
+        _note(book(story.read()), story, replayed)
     except Exception as error:  # noqa: BLE001 - one bad story must not keep the others from being told; the command names it
         if not is_last:
             return False
         replayed.failed[story.told_by] = f"{type(error).__name__}: {error}"
     replayed.read += 1
     return True
+
+
+def _note(changed: Counter[str], story: _Story, replayed: Replayed) -> None:
+    replayed.changed += changed
+    if changed:
+        replayed.changed_by[f"{story.about} ({story.told_by})" if story.about else story.told_by] = changed
 
 
 def _stories(events: StripeEventQuerySet, objects: QuerySet[StripeObject]) -> Iterator[_Story]:
@@ -68,8 +82,10 @@ def _stories(events: StripeEventQuerySet, objects: QuerySet[StripeObject]) -> It
 
 
 def _of_event(row: StripeEvent) -> _Story:
-    return _Story(row.stripe_created_at, row.event_id, lambda: facts_from_event(json.loads(bytes(row.payload))))
+    return _Story(
+        row.stripe_created_at, row.event_id, row.object_id, lambda: facts_from_event(json.loads(bytes(row.payload)))
+    )
 
 
 def _of_object(row: StripeObject) -> _Story:
-    return _Story(row.fetched_at, row.stripe_id, lambda: facts_of(row))
+    return _Story(row.fetched_at, row.stripe_id, "", lambda: facts_of(row))
