@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -148,7 +149,10 @@ def _take(gateway: Gateway, answer: Answer) -> tuple[Counter[str], dict[str, str
 def _take_one(gateway: Gateway, obj: Json, answer: Answer) -> Counter[str]:
     changed = _fetch_owner(gateway, obj, answer.at)
     facts = facts_of(keep_object(answered=obj, api_version=answer.api_version, now=answer.at))
-    return changed + book(facts) + fetch_left_out(gateway=gateway, facts=facts, now=answer.at)
+    changed += book(facts)
+    with suppress(BeingFetched):
+        changed += fetch_left_out(gateway=gateway, facts=facts, now=answer.at)
+    return changed
 
 
 def _fetch_owner(gateway: Gateway, obj: Json, at: dt.datetime) -> Counter[str]:

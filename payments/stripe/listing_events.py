@@ -67,7 +67,7 @@ class ListingGap:
             GapState.LATE: f"Stripe's list of events was last read up to {until:%Y-%m-%d %H:%M}: see why not since.",
             GapState.AT_RISK: (
                 f"Stripe's list of events was last read up to {until:%Y-%m-%d}, and Stripe shows 30 days only: "
-                f"get its job to run before {until + STRIPE_LISTS_FOR:%Y-%m-%d}."
+                f"run `manage.py list_stripe_events` before {until + STRIPE_LISTS_FOR:%Y-%m-%d}."
             ),
             GapState.LOST: (
                 f"Events since {until:%Y-%m-%d} may be missing, and Stripe lists them no more: "
@@ -86,7 +86,7 @@ class Listed:
 
     def __str__(self) -> str:
         refused = f", {self.refused} refused (see the log)" if self.refused else ""
-        return f"{self.found} events listed, {self.kept or 'none'} missing here{refused}"
+        return f"{self.found} listed, {self.kept or 'none'} missing here{refused}"
 
 
 def list_missing_events(*, gateway: Gateway, now: dt.datetime) -> Listed:
@@ -180,6 +180,10 @@ def _rows(events: Sequence[Mapping[str, Any]], now: dt.datetime) -> Iterator[Str
     for event in events:
         body = json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
         try:
-            yield event_row(body=body, headers={}, now=now, source=EventSource.LIST)
+            row = event_row(body=body, headers={}, now=now, source=EventSource.LIST)
         except (NotAnEvent, OtherAccount) as refusal:
             log.error("The inbox does not take %s from Stripe's list: %s", event.get("id"), refusal)  # noqa: TRY400
+            continue
+        # The oldest are due first, which also spares the worker from sorting a whole list of equals.
+        row.next_attempt_at = min(now, row.stripe_created_at)
+        yield row

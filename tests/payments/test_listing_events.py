@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import time_machine
+from django.core.management import CommandError, call_command
 
 from billing_site.kit.models import JobRun
 from invoices.models import Customer
@@ -131,7 +132,7 @@ def test_one_event_the_inbox_cannot_take_is_named_and_the_rest_is_kept(stripe_si
     bad, _ = (stripe_sim.customer(name, card=None, at=START - 60) for name in ("Bad", "Good"))
     event = next(one for one in stripe_sim.events() if one["data"]["object"]["id"] == bad["id"])
     stripe_sim.store.change("event", event["id"], {"account": "acct_somebody_else"})
-    assert str(listed(stripe_sim)) == "2 events listed, 1 missing here, 1 refused (see the log)"
+    assert str(listed(stripe_sim)) == "2 listed, 1 missing here, 1 refused (see the log)"
     assert event["id"] in caplog.text
     assert StripeEvent.objects.count() == EventListing.objects.count() == 1
 
@@ -200,7 +201,7 @@ def test_the_hourly_job_says_what_it_found(stripe_sim):
     stripe_sim.clock = lambda: int(end.timestamp())
     run = the_task_at(end)
     recent = sum(one["created"] >= START + 45 * DAY for one in stripe_sim.events())
-    assert (run.state, run.outcome) == ("done", f"{recent} events listed, {recent} missing here")
+    assert (run.state, run.outcome) == ("done", f"{recent} listed, {recent} missing here")
     assert the_task_at(end).outcome.endswith(", none missing here")
 
 
@@ -220,4 +221,24 @@ def test_an_installation_without_a_key_is_told_that_events_are_at_risk(stripe_si
     assert the_task_at(NOW).state == "nothing_to_do"
     a_listing(start=NOW - days(28), end=NOW - days(26))
     assert the_task_at(NOW).state == "failed"
-    assert "get its job to run before 2026-01-05" in caplog.text
+    assert "run `manage.py list_stripe_events` before 2026-01-05" in caplog.text
+
+
+def test_an_operator_reads_the_list_by_hand(stripe_sim, capsys):
+    stripe_sim.customer("Acorn", card=None, at=START - 60)
+    with time_machine.travel(NOW, tick=False):
+        call_command("list_stripe_events")
+        stripe_sim.faults.error_rate = 1.0
+        with pytest.raises(CommandError, match="Stripe could not answer now"):
+            call_command("list_stripe_events")
+    assert capsys.readouterr().out == "1 listed, 1 missing here.\n"
+    assert StripeEvent.objects.count() == 1
+
+
+def test_of_many_found_at_once_the_oldest_are_due_first(stripe_sim):
+    ages = (3, 1, 2)
+    for age in ages:
+        stripe_sim.customer(f"{age} days old", card=None, at=START - age * DAY)
+    listed(stripe_sim)
+    due = [row.next_attempt_at for row in StripeEvent.objects.due(now=NOW)]
+    assert due == [NOW - days(age) for age in sorted(ages, reverse=True)]
