@@ -40,7 +40,7 @@ class Messenger:
 
     def _carry(self) -> None:
         while tasks := self._taken():
-            if _sent(tasks):
+            if _found_broker(tasks):
                 time.sleep(self._pause_seconds)
             else:
                 self._put_back(tasks)
@@ -65,18 +65,19 @@ def nudge(task: Any) -> None:
     _messenger.nudge(task)
 
 
-def _sent(tasks: dict[str, Any]) -> bool:
-    app = next(iter(tasks.values())).app
+def _found_broker(tasks: dict[str, Any]) -> bool:
+    """Send each task's message; False when there is no broker to take it."""
+    names = ", ".join(tasks)
     try:
+        app = next(iter(tasks.values())).app
         with app.connection_for_write(connect_timeout=PATIENCE_SECONDS, transport_options=_IMPATIENT) as broker:
             for task in tasks.values():
                 task.apply_async(connection=broker, retry=False, expires=_STALE_AFTER_SECONDS)
     except (OperationalError, OSError) as error:
-        log.warning("The broker is away (%s); %s waits for it, or for the scheduled sweep.", error, ", ".join(tasks))
+        log.warning("The broker is away (%s); %s waits for it, or for the scheduled sweep.", error, names)
         return False
-    except Exception:  # a thread that died of it would leave every later nudge unsent
-        log.exception("A nudge failed; %s waits for the scheduled sweep.", ", ".join(tasks))
-        return False
+    except Exception:  # trying again would not mend it, and a thread that died of it would take the others along
+        log.exception("A nudge failed; %s waits for the scheduled sweep.", names)
     return True
 
 
