@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from invoices.services.copying import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
+from invoices.services.copying import (
+    add_stripe_customer,
+    copy_stripe_credit_note,
+    copy_stripe_customer,
+    copy_stripe_invoice,
+    copy_stripe_lines,
+)
 from invoices.services.correcting import (
     CreditExceedsInvoice,
     CreditLine,
@@ -41,9 +47,11 @@ __all__ = [
     "OnItsWay",
     "SentAlready",
     "SomethingWasPaid",
+    "add_stripe_customer",
     "copy_stripe_credit_note",
     "copy_stripe_customer",
     "copy_stripe_invoice",
+    "copy_stripe_lines",
     "draft_invoice",
     "duplicate_invoice",
     "issue_credit_note",

@@ -191,6 +191,15 @@ def tax_cents(shape: Shape, currency: str, *keys: str, inclusive_only: bool = Fa
     return sum(tax.cents("amount", currency) for tax in taxes)
 
 
+def tax_percent_of(line: Shape) -> Decimal | None:
+    """Return the percent of tax that a line's rates add up to; None where no rate is told, as on newer invoices."""
+    rates = line.children("tax_rates") or tuple(
+        filter(None, (tax.child("tax_rate") for tax in line.children("tax_amounts")))
+    )
+    percents = [rate.number("percentage") for rate in rates]
+    return sum((percent for percent in percents if percent is not None), Decimal(0)) if rates else None
+
+
 def discount_cents(shape: Shape, currency: str, key: str) -> int:
     """Add the discount amounts listed under `key`."""
     return sum(part.cents("amount", currency) for part in shape.children(key))

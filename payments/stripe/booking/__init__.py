@@ -16,6 +16,7 @@ from payments.stripe.booking.documents import (
     book_customer,
     book_invoice,
 )
+from payments.stripe.booking.lines import book_invoice_lines
 from payments.stripe.booking.movements import (
     book_balance_transactions,
     book_dispute,
@@ -35,6 +36,7 @@ from payments.stripe.facts import (
     DisputeFacts,
     Facts,
     InvoiceFacts,
+    InvoiceLinesFacts,
     InvoicePaymentFacts,
     PaymentFacts,
     PayoutContentsFacts,
@@ -53,6 +55,7 @@ _SNAPSHOTS: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
     {
         CustomerFacts: book_customer,
         InvoiceFacts: book_invoice,
+        InvoiceLinesFacts: book_invoice_lines,
         CreditNoteFacts: book_credit_note,
         CheckoutFacts: book_checkout,
         PayoutContentsFacts: book_payout_contents,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from payments.stripe.booking.books import Books, fitted, told_at
 from payments.stripe.facts import SubscriptionFacts
 from payments.stripe.mrr import Movement, Story, Told, story_of
 from payments.stripe.terms import Terms, as_json, completed, from_json
-from payments.stripe.versions import lock_objects
+from payments.stripe.versions import fingerprint, lock_objects
 
 _MOVEMENT_FIELDS = ("kind", "occurred_at", "before_cents", "after_cents", "change_cents", "currency")
 
@@ -76,11 +75,6 @@ def _version(facts: SubscriptionFacts) -> SubscriptionVersion:
         "terms": as_json(facts.terms),
     }
     return SubscriptionVersion(**fitted(SubscriptionVersion, said))
-
-
-def fingerprint(facts: SubscriptionFacts) -> str:
-    """Return what tells versions of one second apart."""
-    return hashlib.sha256(repr((facts.status, facts.is_paused, facts.terms, facts.plan)).encode()).hexdigest()
 
 
 def _key(version: SubscriptionVersion) -> tuple[int, int, str]:

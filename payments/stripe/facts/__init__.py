@@ -18,6 +18,7 @@ from payments.stripe.facts.documents import (
     CustomerFacts,
     InvoiceFacts,
     InvoiceLineFacts,
+    InvoiceLinesFacts,
     InvoicePaymentFacts,
     SubscriptionFacts,
     SubscriptionItemFacts,
@@ -35,6 +36,7 @@ from payments.stripe.facts.movements import (
 AnyFacts = (
     CustomerFacts
     | InvoiceFacts
+    | InvoiceLinesFacts
     | InvoicePaymentFacts
     | PaymentFacts
     | RefundFacts
@@ -60,6 +62,7 @@ __all__ = [
     "FeeDetailFacts",
     "InvoiceFacts",
     "InvoiceLineFacts",
+    "InvoiceLinesFacts",
     "InvoicePaymentFacts",
     "OrderKey",
     "PaymentFacts",

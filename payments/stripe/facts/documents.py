@@ -114,6 +114,7 @@ class InvoiceLineFacts:
     discount_cents: int
     tax_cents: int
     inclusive_tax_cents: int
+    tax_percent: Decimal | None
     is_proration: bool
     service_starts_at: datetime | None
     service_ends_at: datetime | None
@@ -123,6 +124,17 @@ class InvoiceLineFacts:
     subscription_item_id: str
     invoice_item_id: str
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLinesFacts(Facts):
+    """All lines of one invoice, told with it or fetched; too long an invoice is told with its first lines only.
+
+    The `stripe_id` is that of the invoice followed by `/lines`: lines have an order of their own.
+    """
+
+    invoice_id: str
+    lines: tuple[InvoiceLineFacts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,13 +212,18 @@ class CreditNoteLineFacts:
     discount_cents: int
     tax_cents: int
     inclusive_tax_cents: int
+    tax_percent: Decimal | None
     quantity: Decimal
     invoice_line_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteFacts(Facts):
-    """A document that reduces an invoice: before payment less is due, after it money or balance goes back."""
+    """A document that reduces an invoice: before payment less is due, after it money goes back.
+
+    What comes after payment is `refunded_cents` to where it came from, `credited_cents` to the customer's balance at
+    Stripe, and `out_of_band_cents` by other ways.
+    """
 
     number: str
     status: str
@@ -225,6 +242,8 @@ class CreditNoteFacts(Facts):
     out_of_band_cents: int
     before_payment_cents: int | None
     after_payment_cents: int | None
+    refunded_cents: int
+    credited_cents: int
     refund_ids: tuple[str, ...]
     customer_balance_transaction_id: str
     issued_at: datetime | None

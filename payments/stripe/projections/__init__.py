@@ -10,6 +10,7 @@ from payments.stripe.facts import AnyFacts
 from payments.stripe.handled import handles
 from payments.stripe.projections.customers import checkout, customer
 from payments.stripe.projections.invoices import credit_note, invoice, invoice_payment
+from payments.stripe.projections.lists import listed
 from payments.stripe.projections.movements import balance_transaction, payout
 from payments.stripe.projections.payments import charge, payment_intent
 from payments.stripe.projections.refunds import dispute, refund
@@ -70,5 +71,7 @@ def _projected(shape: Shape, seen: Seen) -> tuple[AnyFacts, ...]:
     if shape.flag("deleted") and kind != "customer":
         # A stub with an id and nothing else: of these only customers leave rows that must learn it.
         return ()
+    if kind == "list":
+        return listed(shape, seen, _projected)
     projection = _PROJECTIONS.get(kind)
     return projection(shape, seen) if projection else ()

@@ -10,6 +10,7 @@ from payments.stripe.facts import (
     CreditNoteLineFacts,
     InvoiceFacts,
     InvoiceLineFacts,
+    InvoiceLinesFacts,
     InvoicePaymentFacts,
 )
 from payments.stripe.projections.seen import Seen, address_of
@@ -22,61 +23,77 @@ from payments.stripe.shapes import (
     quantity_of,
     subscription_of_invoice,
     tax_cents,
+    tax_percent_of,
     unit_price_of_line,
 )
 
 
-def invoice(shape: Shape, seen: Seen) -> tuple[InvoiceFacts, ...]:
-    """Return the invoice with its lines and, where they came along, the payments that settle it."""
+def invoice(shape: Shape, seen: Seen) -> tuple[InvoiceFacts | InvoiceLinesFacts, ...]:
+    """Return the invoice with the payments that came along and, if they are all told, its lines."""
+    facts = _invoice(shape, seen)
+    return (facts, _lines_of(facts)) if facts.lines_are_complete else (facts,)
+
+
+def _lines_of(facts: InvoiceFacts) -> InvoiceLinesFacts:
+    return InvoiceLinesFacts(
+        stripe_id=f"{facts.stripe_id}/lines",
+        livemode=facts.livemode,
+        api_version=facts.api_version,
+        order=facts.order,
+        created_at=facts.created_at,
+        invoice_id=facts.stripe_id,
+        lines=facts.lines,
+    )
+
+
+def _invoice(shape: Shape, seen: Seen) -> InvoiceFacts:
     currency, status = shape.currency(), _status(shape)
-    lines = tuple(_line(line, currency) for line in shape.children("lines"))
+    lines = tuple(invoice_line(line, currency) for line in shape.children("lines"))
     payments = tuple(facts for one in shape.children("payments") for facts in invoice_payment(one, seen))
     moments, starts_at, ends_at = shape.child("status_transitions"), *_period(shape, lines)
     paid = shape.cents("amount_paid", currency, default=0)
     due = shape.cents("amount_due", currency)
-    return (
-        InvoiceFacts(
-            **seen.shared(shape, kind="invoice", state=status, amounts=(paid, *_credited(shape, currency))),
-            number=shape.text("number", ""),
-            status=status,
-            customer_id=shape.ref("customer"),
-            customer_name=shape.text("customer_name", ""),
-            customer_email=shape.text("customer_email", ""),
-            customer_address=address_of(shape.child("customer_address")),
-            subscription_id=subscription_of_invoice(shape),
-            payment_intent_id=shape.ref("payment_intent") or _only(payments, "payment_intent_id"),
-            charge_id=shape.ref("charge") or _only(payments, "charge_id"),
-            currency=currency,
-            subtotal_cents=shape.cents("subtotal", currency),
-            discount_cents=discount_cents(shape, currency, "total_discount_amounts"),
-            tax_cents=_tax(shape, currency),
-            inclusive_tax_cents=tax_cents(shape, currency, "total_taxes", "total_tax_amounts", inclusive_only=True),
-            shipping_cents=shape.cents("amount_shipping", currency, default=0),
-            total_cents=shape.cents("total", currency),
-            amount_paid_cents=paid,
-            amount_due_cents=due,
-            amount_remaining_cents=shape.cents("amount_remaining", currency, default=due - paid),
-            starting_balance_cents=shape.cents("starting_balance", currency, default=0),
-            credited_before_payment_cents=_credited(shape, currency)[0],
-            credited_after_payment_cents=_credited(shape, currency)[1],
-            period_starts_at=starts_at,
-            period_ends_at=ends_at,
-            finalized_at=(moments.at("finalized_at") if moments else None) or shape.at("finalized_at"),
-            due_at=shape.at("due_date"),
-            paid_at=moments.at("paid_at") if moments else None,
-            voided_at=moments.at("voided_at") if moments else None,
-            marked_uncollectible_at=moments.at("marked_uncollectible_at") if moments else None,
-            attempt_count=shape.whole("attempt_count", 0),
-            billing_reason=shape.text("billing_reason", ""),
-            collection_method=shape.text("collection_method", ""),
-            description=shape.text("description", ""),
-            hosted_url=shape.text("hosted_invoice_url", ""),
-            pdf_url=shape.text("invoice_pdf", ""),
-            lines=lines,
-            lines_are_complete=not shape.has_more("lines"),
-            invoice_payments=payments,
-            subscription_metadata=_subscription_metadata(shape),
-        ),
+    return InvoiceFacts(
+        **seen.shared(shape, kind="invoice", state=status, amounts=(paid, *_credited(shape, currency))),
+        number=shape.text("number", ""),
+        status=status,
+        customer_id=shape.ref("customer"),
+        customer_name=shape.text("customer_name", ""),
+        customer_email=shape.text("customer_email", ""),
+        customer_address=address_of(shape.child("customer_address")),
+        subscription_id=subscription_of_invoice(shape),
+        payment_intent_id=shape.ref("payment_intent") or _only(payments, "payment_intent_id"),
+        charge_id=shape.ref("charge") or _only(payments, "charge_id"),
+        currency=currency,
+        subtotal_cents=shape.cents("subtotal", currency),
+        discount_cents=discount_cents(shape, currency, "total_discount_amounts"),
+        tax_cents=_tax(shape, currency),
+        inclusive_tax_cents=tax_cents(shape, currency, "total_taxes", "total_tax_amounts", inclusive_only=True),
+        shipping_cents=shape.cents("amount_shipping", currency, default=0),
+        total_cents=shape.cents("total", currency),
+        amount_paid_cents=paid,
+        amount_due_cents=due,
+        amount_remaining_cents=shape.cents("amount_remaining", currency, default=due - paid),
+        starting_balance_cents=shape.cents("starting_balance", currency, default=0),
+        credited_before_payment_cents=_credited(shape, currency)[0],
+        credited_after_payment_cents=_credited(shape, currency)[1],
+        period_starts_at=starts_at,
+        period_ends_at=ends_at,
+        finalized_at=(moments.at("finalized_at") if moments else None) or shape.at("finalized_at"),
+        due_at=shape.at("due_date"),
+        paid_at=moments.at("paid_at") if moments else None,
+        voided_at=moments.at("voided_at") if moments else None,
+        marked_uncollectible_at=moments.at("marked_uncollectible_at") if moments else None,
+        attempt_count=shape.whole("attempt_count", 0),
+        billing_reason=shape.text("billing_reason", ""),
+        collection_method=shape.text("collection_method", ""),
+        description=shape.text("description", ""),
+        hosted_url=shape.text("hosted_invoice_url", ""),
+        pdf_url=shape.text("invoice_pdf", ""),
+        lines=lines,
+        lines_are_complete=shape.says("lines") and not shape.has_more("lines"),
+        invoice_payments=payments,
+        subscription_metadata=_subscription_metadata(shape),
     )
 
 
@@ -105,6 +122,8 @@ def credit_note(shape: Shape, seen: Seen) -> tuple[CreditNoteFacts, ...]:
     """Return the credit note with its lines and the refunds it made."""
     currency, status = shape.currency(), shape.text("status")
     refunds = [part.ref("refund") for part in shape.children("refunds")] or [shape.ref("refund")]
+    before, after = _around_payment(shape, currency)
+    refunded, credited = _given_back(shape, currency, after or 0)
     return (
         CreditNoteFacts(
             **seen.shared(shape, kind="credit_note", state=status),
@@ -123,8 +142,10 @@ def credit_note(shape: Shape, seen: Seen) -> tuple[CreditNoteFacts, ...]:
             total_cents=shape.cents("total", currency),
             amount_cents=shape.cents("amount", currency),
             out_of_band_cents=shape.cents("out_of_band_amount", currency, default=0),
-            before_payment_cents=shape.cents_if_said("pre_payment_amount", currency),
-            after_payment_cents=shape.cents_if_said("post_payment_amount", currency),
+            before_payment_cents=before,
+            after_payment_cents=after,
+            refunded_cents=refunded,
+            credited_cents=credited,
             refund_ids=tuple(filter(None, refunds)),
             customer_balance_transaction_id=shape.ref("customer_balance_transaction"),
             issued_at=shape.at("effective_at") or shape.at("created"),
@@ -136,7 +157,27 @@ def credit_note(shape: Shape, seen: Seen) -> tuple[CreditNoteFacts, ...]:
     )
 
 
-def _line(line: Shape, invoice_currency: str) -> InvoiceLineFacts:
+def _around_payment(note: Shape, currency: str) -> tuple[int | None, int | None]:
+    """Return what a note takes off before and after payment; old API versions tell only which of both it is."""
+    if note.says("pre_payment_amount") or note.says("post_payment_amount"):
+        return note.cents_if_said("pre_payment_amount", currency), note.cents_if_said("post_payment_amount", currency)
+    total = note.cents("total", currency)
+    return {"pre_payment": (total, 0), "post_payment": (0, total)}.get(note.text("type", ""), (None, None))
+
+
+def _given_back(note: Shape, currency: str, after: int) -> tuple[int, int]:
+    """Return what was refunded, and what became balance of the customer."""
+    parts = note.children("refunds")
+    elsewhere = note.cents("out_of_band_amount", currency, default=0)
+    if parts:
+        refunded = sum(part.cents("amount_refunded", currency, default=0) for part in parts)
+    else:
+        refunded = after - elsewhere if note.ref("refund") else 0
+    return refunded, after - elsewhere - refunded if note.ref("customer_balance_transaction") else 0
+
+
+def invoice_line(line: Shape, invoice_currency: str) -> InvoiceLineFacts:
+    """Return a line; its currency is the invoice's unless it says otherwise."""
     currency, parent, price = line.currency(default=invoice_currency), line_parent(line), line_price(line)
     period = line.child("period")
     return InvoiceLineFacts(
@@ -149,6 +190,7 @@ def _line(line: Shape, invoice_currency: str) -> InvoiceLineFacts:
         discount_cents=discount_cents(line, currency, "discount_amounts"),
         tax_cents=tax_cents(line, currency, "taxes", "tax_amounts"),
         inclusive_tax_cents=tax_cents(line, currency, "taxes", "tax_amounts", inclusive_only=True),
+        tax_percent=tax_percent_of(line),
         is_proration=parent.flag("proration"),
         service_starts_at=period.at("start") if period else None,
         service_ends_at=period.at("end") if period else None,
@@ -169,6 +211,7 @@ def _credit_line(line: Shape, currency: str) -> CreditNoteLineFacts:
         discount_cents=line.cents("discount_amount", currency, default=0),
         tax_cents=tax_cents(line, currency, "taxes", "tax_amounts"),
         inclusive_tax_cents=tax_cents(line, currency, "taxes", "tax_amounts", inclusive_only=True),
+        tax_percent=tax_percent_of(line),
         quantity=quantity_of(line),
         invoice_line_id=line.ref("invoice_line_item"),
     )
