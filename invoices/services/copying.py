@@ -22,6 +22,12 @@ def copy_stripe_customer(*, stripe_customer_id: str, **fields: Any) -> tuple[Cus
 
 
 @transaction.atomic(savepoint=False)
+def add_stripe_customer(*, stripe_customer_id: str, **fields: Any) -> Customer:
+    """Add a customer of Stripe's that we do not have; the caller holds its lock and has looked."""
+    return Customer.objects.create(stripe_customer_id=stripe_customer_id, **fields)
+
+
+@transaction.atomic(savepoint=False)
 def copy_stripe_invoice(
     *, stripe_invoice_id: str, lines: Sequence[Mapping[str, Any]] | None = None, **fields: Any
 ) -> tuple[Invoice, bool]:
