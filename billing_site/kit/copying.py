@@ -16,12 +16,17 @@ def copy_row(model: type[Row], *, key: Mapping[str, Any], fields: Mapping[str, A
     row = model._default_manager.filter(**key).first()  # noqa: SLF001 - the documented way to a model's manager
     if row is None:
         return model._default_manager.create(**key, **fields), True  # noqa: SLF001
+    return row, copy_into(row, fields)
+
+
+def copy_into(row: models.Model, fields: Mapping[str, Any]) -> bool:
+    """Make a row that was just read say `fields`; return whether anything was written."""
     changed = [name for name, value in fields.items() if getattr(row, name) != value]
     if changed:
         for name in changed:
             setattr(row, name, fields[name])
-        row.save(update_fields=[*changed, *_touched(model)])
-    return row, bool(changed)
+        row.save(update_fields=[*changed, *_touched(type(row))])
+    return bool(changed)
 
 
 def copy_rows(model: type[models.Model], *, key: str, rows: Sequence[Mapping[str, Any]]) -> int:

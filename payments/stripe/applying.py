@@ -7,17 +7,18 @@ import json
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from payments.enums import EventStatus
 from payments.models import StripeEvent
 from payments.querysets import StripeEventQuerySet
-from payments.stripe.booking import book_within
+from payments.stripe.booking import book_locked, objects_of
 from payments.stripe.handled import handles
 from payments.stripe.projections import facts_from_event
+from payments.stripe.versions import lock_keys
 
 MOST_ATTEMPTS: Final = 8
 LEASE: Final = dt.timedelta(minutes=1)
@@ -27,6 +28,11 @@ _LONGEST_TRACEBACK: Final = 10_000
 _CLAIM: Final = """
 UPDATE stripe_events SET attempts = attempts + 1, next_attempt_at = %s
 WHERE id = ({due} FOR UPDATE SKIP LOCKED) RETURNING *
+"""
+_TAKE: Final = """
+UPDATE stripe_events SET status = %s, applied_at = %s, last_error = ''
+WHERE id = %s AND attempts = %s AND status = 'pending'
+RETURNING (SELECT count(pg_advisory_xact_lock(key)::text) FROM unnest(%s::bigint[]) AS key)
 """
 _NEVER_HEARD_OF: Final = (
     f"After {MOST_ATTEMPTS} attempts this event was laid aside. A worker began the last one and was never heard of "
@@ -102,13 +108,23 @@ def _attempt(
 
 
 def _apply(event: StripeEvent, now: dt.datetime) -> str:
+    facts = facts_from_event(json.loads(bytes(event.payload)))
     status = EventStatus.APPLIED if handles(event.type) else EventStatus.UNHANDLED
-    # First, as it locks the row: an event is never applied twice at once, whatever became of the lease.
-    if not _mark(event, status=status, applied_at=now, last_error=""):
+    if not _take(event, status, objects_of(facts), now):
         return TAKEN_OVER
-    if facts := facts_from_event(json.loads(bytes(event.payload))):
-        book_within(facts)
+    if facts:
+        book_locked(facts)
     return status
+
+
+def _take(event: StripeEvent, status: EventStatus, stripe_ids: Collection[str], now: dt.datetime) -> bool:
+    """Mark an event applied and lock its objects, before it is applied; say whether it still was this worker's.
+
+    Whatever became of the lease, its row is locked from here on: no event is ever applied twice at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [status, now, event.pk, event.attempts, lock_keys(stripe_ids)])
+        return cursor.fetchone() is not None
 
 
 def _record_failure(event: StripeEvent, trouble: str, now: dt.datetime) -> str:

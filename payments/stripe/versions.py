@@ -54,6 +54,15 @@ _NOT_OF_THE_OBJECT: Final = frozenset(
 )
 
 
+_KNOWN: Final = """
+SELECT named.id AS stripe_id, object_type, seen_created, state_rank, amounts, fingerprint, doubted_at,
+    customer.id AS customer_pk
+FROM unnest(%s::text[]) AS named (id)
+LEFT JOIN stripe_applied_versions AS version ON version.stripe_id = named.id
+LEFT JOIN invoices_customer AS customer ON customer.stripe_customer_id = named.id
+"""
+
+
 class Version(NamedTuple):
     """One version of an object. Of two the greater is shown, whichever came first; times are seconds and often tie."""
 
@@ -69,10 +78,13 @@ def fingerprint(facts: Facts) -> str:
 
 def lock_objects(stripe_ids: Collection[str]) -> None:
     """Wait until no other transaction works on any of these objects; held until this one ends."""
-    # Always in the same order: two transactions that need the same objects never wait for each other in a circle.
-    keys = sorted({_lock_key(stripe_id) for stripe_id in stripe_ids})
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [lock_keys(stripe_ids)])
+
+
+def lock_keys(stripe_ids: Collection[str]) -> list[int]:
+    """Return the advisory locks of objects, in one order for all: nobody waits for each other in a circle."""
+    return sorted({_lock_key(stripe_id) for stripe_id in stripe_ids})
 
 
 @dataclass(slots=True)
@@ -80,11 +92,17 @@ class Versions:
     """Which version of each object our rows show. Read it after `lock_objects`, `keep` it before the commit."""
 
     _shown: dict[str, AppliedVersion]
+    customers: dict[str, int]
+    """The primary keys of our customers among the objects, by Stripe's id: nearly every event names one."""
     _changed: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, stripe_ids: Collection[str]) -> Versions:
-        return cls(AppliedVersion.objects.in_bulk(stripe_ids))
+        rows = list(AppliedVersion.objects.raw(_KNOWN, [list(stripe_ids)]))
+        return cls(
+            {row.stripe_id: row for row in rows if row.seen_created is not None},
+            {row.stripe_id: pk for row in rows if (pk := row.customer_pk) is not None},  # type: ignore[attr-defined]  # of the raw query
+        )
 
     def is_newest(self, facts: Facts) -> bool:
         """Say whether nothing newer was applied, and remember these facts as applied if so.

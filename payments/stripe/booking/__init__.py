@@ -16,7 +16,6 @@ from payments.stripe.booking.documents import (
     book_customer,
     book_invoice,
 )
-from payments.stripe.booking.lines import book_invoice_lines
 from payments.stripe.booking.movements import (
     book_balance_transactions,
     book_dispute,
@@ -36,7 +35,6 @@ from payments.stripe.facts import (
     DisputeFacts,
     Facts,
     InvoiceFacts,
-    InvoiceLinesFacts,
     InvoicePaymentFacts,
     PaymentFacts,
     PayoutContentsFacts,
@@ -46,7 +44,7 @@ from payments.stripe.facts import (
 )
 from payments.stripe.versions import Versions, lock_objects
 
-__all__ = ["NotYetKnown", "book"]
+__all__ = ["NotYetKnown", "book", "book_locked", "book_movements", "objects_of"]
 
 _Booking = Callable[..., None]
 
@@ -55,7 +53,6 @@ _SNAPSHOTS: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
     {
         CustomerFacts: book_customer,
         InvoiceFacts: book_invoice,
-        InvoiceLinesFacts: book_invoice_lines,
         CreditNoteFacts: book_credit_note,
         CheckoutFacts: book_checkout,
         PayoutContentsFacts: book_payout_contents,
@@ -80,14 +77,19 @@ _NAMING_OTHERS: Final = ("customer_id", "invoice_id", "payment_intent_id", "char
 @transaction.atomic
 def book(facts: Sequence[AnyFacts]) -> Counter[str]:
     """Make our rows say these facts; return how many rows of each table changed. Raises NotYetKnown."""
-    return book_within(facts)
+    lock_objects(objects_of(facts))
+    return book_locked(facts)
 
 
-def book_within(facts: Sequence[AnyFacts]) -> Counter[str]:
-    """Do the same as part of the caller's transaction, which must end when this raises."""
-    told = [part for whole in facts for part in _with_parts(whole)]
-    lock_objects({stripe_id for one in told for stripe_id in _named_by(one)})
-    return _book(told)
+def book_locked(facts: Sequence[AnyFacts]) -> Counter[str]:
+    """Do the same in the caller's transaction, which holds the locks of `objects_of` and ends when this raises."""
+    return _book([part for whole in facts for part in _with_parts(whole)])
+
+
+def objects_of(facts: Sequence[AnyFacts]) -> set[str]:
+    """Return the ids of all objects whose rows may be touched: of both ends of every link, so that none is missed."""
+    told = (part for whole in facts for part in _with_parts(whole))
+    return {stripe_id for one in told for stripe_id in _named_by(one)}
 
 
 @transaction.atomic
@@ -97,7 +99,8 @@ def book_movements(facts: Sequence[BalanceTransactionFacts]) -> Counter[str]:
 
 
 def _book(told: Sequence[AnyFacts]) -> Counter[str]:
-    versions, books = Versions.of({one.stripe_id for one in told}), Books()
+    versions = Versions.of({stripe_id for one in told for stripe_id in _named_by(one)})
+    books = Books(versions.customers)
     together: dict[type[Facts], list[Facts]] = {}
     for one in told:
         is_newest = versions.is_newest(one)
@@ -128,5 +131,4 @@ def _with_parts(facts: AnyFacts) -> Iterator[AnyFacts]:
 
 
 def _named_by(facts: AnyFacts) -> set[str]:
-    """Return the ids of every object whose row may be touched, so that two ends of a link are never booked at once."""
     return {facts.stripe_id, *(getattr(facts, name, "") for name in _NAMING_OTHERS)} - {""}

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import QuerySet
 
-from billing_site.kit.copying import copy_row, copy_rows
+from billing_site.kit.copying import copy_into, copy_row, copy_rows
 from invoices.models import Customer
-from invoices.services import copy_stripe_customer
+from invoices.services import add_stripe_customer
 from payments.models import Payment
 from payments.stripe.booking.settling import settle
 from payments.stripe.facts import Facts
@@ -30,8 +30,12 @@ class NotYetKnown(Exception):
 
 @dataclass(slots=True)
 class Books:
-    """Counts the rows that one booking changed, by table, and settles at its end the payments it touched."""
+    """Counts the rows that one booking changed, by table, and settles at its end the payments it touched.
 
+    `customers` are the primary keys of those known, by Stripe's id.
+    """
+
+    customers: dict[str, int] = field(default_factory=dict)
     changed: Counter[str] = field(default_factory=Counter)
     _unsettled: list[QuerySet[Payment]] = field(default_factory=list)
     _told: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -39,6 +43,10 @@ class Books:
     def copy(self, model: type[Row], *, key: Mapping[str, Any], fields: Mapping[str, Any]) -> Row:
         """Make the row of `key` say `fields`."""
         return self.counted(copy_row(model, key=key, fields=fitted(model, fields)))
+
+    def copy_into(self, row: Row, fields: Mapping[str, Any]) -> Row:
+        """Make a row that was just read say `fields`."""
+        return self.counted((row, copy_into(row, fitted(type(row), fields))))
 
     def copy_all(self, model: type[models.Model], *, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Make the rows of each `key` say this, all in one statement; all name the same columns."""
@@ -66,11 +74,15 @@ class Books:
 
     def customer_of(self, stripe_customer_id: str, *, name: str = "", email: str = "") -> Customer:
         """Return the customer; one not heard of yet gets a row that its own event fills later."""
-        found = Customer.objects.from_stripe(stripe_customer_id).first()
-        if found is not None:
-            return found
-        known = {"name": name or email or stripe_customer_id, "email": email}
-        return self.counted(copy_stripe_customer(stripe_customer_id=stripe_customer_id, **fitted(Customer, known)))
+        return Customer.objects.get(pk=self.customer_id_of(stripe_customer_id, name=name, email=email))
+
+    def customer_id_of(self, stripe_customer_id: str, *, name: str = "", email: str = "") -> int:
+        """Return the same one's primary key, without asking for the row."""
+        if stripe_customer_id not in self.customers:
+            known = {"name": name or email or stripe_customer_id, "email": email}
+            added = add_stripe_customer(stripe_customer_id=stripe_customer_id, **fitted(Customer, known))
+            self.customers[stripe_customer_id] = self.counted((added, True)).pk
+        return self.customers[stripe_customer_id]
 
 
 def fitted(model: type[models.Model], fields: Mapping[str, Any]) -> dict[str, Any]:

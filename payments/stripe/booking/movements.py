@@ -23,11 +23,15 @@ def book_refunds(books: Books, facts: Sequence[RefundFacts]) -> None:
 def book_dispute(books: Books, facts: DisputeFacts, *, is_newest: bool) -> None:
     """Copy the dispute; what moved and when is told by some events only, so an older one may still fill it."""
     row = Dispute.objects.filter(stripe_dispute_id=facts.stripe_id).first()
-    said = {name: value for name, value in _moved(facts).items() if value}
-    if row is not None and not is_newest:
-        said = {name: value for name, value in said.items() if not getattr(row, name)}
-    snapshot = _dispute(facts) if is_newest or row is None else {}
-    books.copy(Dispute, key={"stripe_dispute_id": facts.stripe_id}, fields=snapshot | said)
+    moved = {name: value for name, value in _moved(facts).items() if value}
+    if row is None:
+        books.copy_all(
+            Dispute, key="stripe_dispute_id", rows=[{"stripe_dispute_id": facts.stripe_id} | _dispute(facts) | moved]
+        )
+    elif is_newest:
+        books.copy_into(row, _dispute(facts) | moved)
+    else:
+        books.copy_into(row, {name: value for name, value in moved.items() if not getattr(row, name)})
     books.settle_later(named_by([facts]))
 
 
@@ -54,7 +58,7 @@ def book_payout_contents(books: Books, facts: PayoutContentsFacts) -> None:
     held = BalanceTransaction.objects.filter(stripe_id__in=[one.stripe_id for one in facts.movements])
     told = held.exclude(stripe_payout_id=facts.payout_id).update(stripe_payout_id=facts.payout_id)
     books.count(BalanceTransaction, told)
-    books.copy(Payout, key={"pk": payout.pk}, fields={"contents_fetched_at": told_at(facts)})
+    books.copy_into(payout, {"contents_fetched_at": told_at(facts)})
 
 
 def _refund(facts: RefundFacts) -> dict[str, Any]:

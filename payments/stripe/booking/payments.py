@@ -27,7 +27,7 @@ def book_payment(books: Books, facts: PaymentFacts, *, is_newest: bool) -> None:
     named = Payment.objects.naming(payment_intent_id=facts.payment_intent_id, charge_id=facts.charge_id)
     row, told = named.select_related("customer").first(), fitted(Payment, _told(facts))
     if facts.customer_id and (row is None or row.customer_id is None):
-        told["customer_id"] = books.customer_of(facts.customer_id).pk
+        told["customer_id"] = books.customer_id_of(facts.customer_id)
     if row is None:
         row, told = books.counted((Payment.objects.create(origin=PaymentOrigin.STRIPE, **told), True)), {}
     books.settle_later(Payment.objects.filter(pk=row.pk), {row.pk: _worth_saying(row, told, is_newest=is_newest)})
