@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lock format clean bench
+.PHONY: help demo test proofs check lock format clean bench
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -23,6 +23,10 @@ demo: .venv/runtime.stamp ## everything running with demo data; PORT=8080 choose
 
 test: .venv/dev.stamp ## the whole test suite; ARGS="-k money" narrows it
 	@exec $(BIN)/pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+
+proofs: .venv/dev.stamp ## the storms on the books at full length, other ones each time: minutes
+	@exec $(BIN)/pytest tests/payments/test_state_machine.py tests/payments/test_every_order.py tests/flows/test_stripe_storm.py \
+	 --hypothesis-profile proofs --numprocesses auto --maxprocesses 4 $(ARGS)
 
 check: .venv/dev.stamp ## style, types, the import order, migrations, security
 	@exec .ci/check $(BIN)
