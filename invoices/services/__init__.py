@@ -7,6 +7,7 @@ from invoices.services.copying import (
     copy_stripe_credit_note,
     copy_stripe_customer,
     copy_stripe_invoice,
+    copy_stripe_lines,
 )
 from invoices.services.correcting import (
     CreditExceedsInvoice,
@@ -50,6 +51,7 @@ __all__ = [
     "copy_stripe_credit_note",
     "copy_stripe_customer",
     "copy_stripe_invoice",
+    "copy_stripe_lines",
     "draft_invoice",
     "duplicate_invoice",
     "issue_credit_note",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from django.db import transaction
 
 from billing_site.kit.copying import copy_row
 from invoices.enums import Origin
-from invoices.models import CreditNote, Customer, Invoice, InvoiceLine
+from invoices.models import CreditNote, CreditNoteLine, Customer, Invoice, InvoiceLine
+
+Line = TypeVar("Line")
 
 
 @transaction.atomic(savepoint=False)
@@ -26,13 +29,14 @@ def add_stripe_customer(*, stripe_customer_id: str, **fields: Any) -> Customer:
 
 @transaction.atomic(savepoint=False)
 def copy_stripe_invoice(
-    *, stripe_invoice_id: str, lines: Sequence[Mapping[str, Any]], **fields: Any
+    *, stripe_invoice_id: str, lines: Sequence[Mapping[str, Any]] | None = None, **fields: Any
 ) -> tuple[Invoice, bool]:
-    """Make our row and its lines say what Stripe's invoice says; return it, and whether anything was new."""
+    """Make our row, and its lines where given, say what Stripe's invoice says; return it, and whether it was new."""
     invoice, changed = copy_row(
         Invoice, key={"stripe_invoice_id": stripe_invoice_id}, fields={"origin": Origin.STRIPE, **fields}
     )
-    return invoice, _copy_lines(invoice, lines) or changed
+    written = 0 if lines is None else copy_stripe_lines(of=invoice, lines=lines)
+    return invoice, changed or written > 0
 
 
 @transaction.atomic(savepoint=False)
@@ -43,13 +47,43 @@ def copy_stripe_credit_note(*, stripe_credit_note_id: str, **fields: Any) -> tup
     )
 
 
-def _copy_lines(invoice: Invoice, lines: Sequence[Mapping[str, Any]]) -> bool:
-    wanted = [{"position": n, **line} for n, line in enumerate(lines, start=1)]
-    present = list(invoice.lines.order_by("position"))
-    if len(present) == len(wanted) and all(
-        getattr(row, name) == value for row, line in zip(present, wanted, strict=True) for name, value in line.items()
-    ):
-        return False
-    invoice.lines.all().delete()
-    InvoiceLine.objects.bulk_create(InvoiceLine(invoice=invoice, **line) for line in wanted)
-    return True
+@transaction.atomic(savepoint=False)
+def copy_stripe_lines(*, of: Invoice | CreditNote, lines: Sequence[Mapping[str, Any]], are_all: bool = True) -> int:
+    """Make the lines of a document say what Stripe says, each known by its `stripe_line_id`; return how many changed.
+
+    Lines keep their rows, as credit notes refer to them. If these `are_all`, those that Stripe no longer names go.
+    """
+    known = _numbered((row.stripe_line_id, row) for row in of.lines.order_by("pk"))
+    wanted = _numbered((line["stripe_line_id"], line) for line in lines)
+    new = [of.lines.model(**_owned_by(of), **line) for key, line in wanted.items() if key not in known]
+    changed = [known[key] for key, line in wanted.items() if key in known and _says(known[key], line)]
+    gone = [row.pk for key, row in known.items() if key not in wanted] if are_all else []
+    if gone:
+        of.lines.filter(pk__in=gone).delete()
+    if changed:
+        of.lines.bulk_update(changed, fields=[*lines[0]])
+    if new:
+        of.lines.bulk_create(new)
+    return len(gone) + len(changed) + len(new)
+
+
+def _says(row: InvoiceLine | CreditNoteLine, line: Mapping[str, Any]) -> bool:
+    """Write the line into its row; tell whether that was new."""
+    news = {name: value for name, value in line.items() if getattr(row, name) != value}
+    for name, value in news.items():
+        setattr(row, name, value)
+    return bool(news)
+
+
+def _numbered(pairs: Iterable[tuple[str, Line]]) -> dict[tuple[str, int], Line]:
+    """Tell lines of one id apart: on the oldest API versions those of a subscription all have its id."""
+    met: Counter[str] = Counter()
+    found = {}
+    for stripe_line_id, line in pairs:
+        found[stripe_line_id, met[stripe_line_id]] = line
+        met[stripe_line_id] += 1
+    return found
+
+
+def _owned_by(document: Invoice | CreditNote) -> dict[str, Invoice | CreditNote]:
+    return {"invoice" if isinstance(document, Invoice) else "credit_note": document}

@@ -16,6 +16,7 @@ from payments.stripe.booking.documents import (
     book_customer,
     book_invoice,
 )
+from payments.stripe.booking.lines import book_invoice_lines
 from payments.stripe.booking.movements import (
     book_balance_transactions,
     book_dispute,
@@ -35,6 +36,7 @@ from payments.stripe.facts import (
     DisputeFacts,
     Facts,
     InvoiceFacts,
+    InvoiceLinesFacts,
     InvoicePaymentFacts,
     PaymentFacts,
     PayoutContentsFacts,
@@ -53,6 +55,7 @@ _SNAPSHOTS: Final[Mapping[type[Facts], _Booking]] = MappingProxyType(
     {
         CustomerFacts: book_customer,
         InvoiceFacts: book_invoice,
+        InvoiceLinesFacts: book_invoice_lines,
         CreditNoteFacts: book_credit_note,
         CheckoutFacts: book_checkout,
         PayoutContentsFacts: book_payout_contents,
@@ -102,14 +105,18 @@ def _book(told: Sequence[AnyFacts]) -> Counter[str]:
     versions = Versions.of({stripe_id for one in told for stripe_id in _named_by(one)})
     books = Books(versions.customers)
     together: dict[type[Facts], list[Facts]] = {}
+    alone: list[tuple[Facts, bool]] = []
     for one in told:
         is_newest = versions.is_newest(one)
         if is_newest and type(one) in _SNAPSHOTS_TOGETHER:
             together.setdefault(type(one), []).append(one)
         else:
-            _book_one(books, one, is_newest=is_newest)
+            alone.append((one, is_newest))
+    # Movements before the contents of a payout that name them.
     for kind, newest in together.items():
         _SNAPSHOTS_TOGETHER[kind](books, newest)
+    for one, is_newest in alone:
+        _book_one(books, one, is_newest=is_newest)
     versions.keep()
     books.settle()
     return books.changed

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import QuerySet
 
 from billing_site.kit.copying import copy_into, copy_row, copy_rows
-from invoices.models import Customer
+from invoices.models import Customer, Invoice
 from invoices.services import add_stripe_customer
 from payments.models import Payment
 from payments.stripe.booking.settling import settle
@@ -32,11 +32,12 @@ class NotYetKnown(Exception):
 class Books:
     """Counts the rows that one booking changed, by table, and settles at its end the payments it touched.
 
-    `customers` are the primary keys of those known, by Stripe's id.
+    `customers` are the primary keys of those known, by Stripe's id; `invoices` those that were booked just now.
     """
 
     customers: dict[str, int] = field(default_factory=dict)
     changed: Counter[str] = field(default_factory=Counter)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
     _unsettled: list[QuerySet[Payment]] = field(default_factory=list)
     _told: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 

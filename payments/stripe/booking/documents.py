@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from invoices.enums import CreditNoteStatus, InvoiceStatus
-from invoices.models import CreditNote, Customer, Invoice, InvoiceLine
+from invoices.models import CreditNote, Customer, Invoice
 from invoices.services import copy_stripe_credit_note, copy_stripe_customer, copy_stripe_invoice
 from payments.models import InvoicePayment, Payment
 from payments.stripe.booking.books import Books, NotYetKnown, day_of, fitted, told_at
+from payments.stripe.booking.lines import book_credit_lines, book_first_lines
 from payments.stripe.facts import (
     AddressFacts,
     CheckoutFacts,
     CreditNoteFacts,
     CustomerFacts,
     InvoiceFacts,
-    InvoiceLineFacts,
 )
 
 
 def book_customer(books: Books, facts: CustomerFacts) -> None:
-    """Copy the customer; what Stripe leaves blank keeps what we have. Of a deleted one the books keep all."""
-    if facts.is_deleted and facts.created_at is None:
-        return
-    said = {
-        "email": facts.email,
-        "address": "\n".join(_address_lines(facts.address)),
-        "country": facts.address.country,
-        "currency": facts.currency,
-        "user_id": facts.user_id,
-        "metadata": dict(facts.metadata),
-    }
-    fields = {name: value for name, value in said.items() if value}
-    fields["name"] = facts.name or facts.email or facts.stripe_id
-    customer = books.counted(copy_stripe_customer(stripe_customer_id=facts.stripe_id, **fitted(Customer, fields)))
+    """Copy the customer: name, e-mail, address, country, currency and metadata are Stripe's, all else is the staff's.
+
+    Whoever the product says the user is stays so; of a deleted customer the books keep all.
+    """
+    said = _customer_fields(facts)
+    if facts.is_deleted:
+        said["stripe_deleted_at"] = told_at(facts)
+    if "name" not in said:
+        books.customer_of(facts.stripe_id)
+    customer = books.counted(copy_stripe_customer(stripe_customer_id=facts.stripe_id, **fitted(Customer, said)))
     _name_user_of_payments(books, customer)
 
 
@@ -53,21 +48,21 @@ def book_checkout(books: Books, facts: CheckoutFacts) -> None:
 
 
 def book_invoice(books: Books, facts: InvoiceFacts) -> None:
-    """Copy the invoice and its lines, then hang it on the payments that were waiting for it."""
+    """Copy the invoice, then hang it on the payments that were waiting for it."""
     customer_id = books.customer_id_of(facts.customer_id, name=facts.customer_name, email=facts.customer_email)
     fields = fitted(Invoice, {"customer_id": customer_id, **_invoice_fields(facts)})
-    lines = [fitted(InvoiceLine, _line_fields(line)) for line in facts.lines]
-    books.counted(copy_stripe_invoice(stripe_invoice_id=facts.stripe_id, lines=lines, **fields))
+    invoice = books.counted(copy_stripe_invoice(stripe_invoice_id=facts.stripe_id, **fields))
+    books.invoices[facts.stripe_id] = invoice
+    if not facts.lines_are_complete:
+        book_first_lines(books, invoice, facts)
     books.settle_later(Payment.objects.tied_by(InvoicePayment.objects.of_invoice(facts.stripe_id)))
 
 
 def book_credit_note(books: Books, facts: CreditNoteFacts) -> None:
-    """Copy the credit note. Raises NotYetKnown before its invoice."""
+    """Copy the credit note and its lines. Raises NotYetKnown before its invoice."""
     invoice = Invoice.objects.filter(stripe_invoice_id=facts.invoice_id).first()
     if invoice is None:
         raise NotYetKnown(f"Credit note {facts.stripe_id} reduces invoice {facts.invoice_id}, which has not arrived.")
-    refunded = facts.after_payment_cents if facts.refund_ids else 0
-    credited = facts.after_payment_cents if facts.customer_balance_transaction_id else 0
     fields = {
         "invoice_id": invoice.pk,
         "number": facts.number or facts.stripe_id,
@@ -77,13 +72,28 @@ def book_credit_note(books: Books, facts: CreditNoteFacts) -> None:
         "tax_cents": facts.tax_cents,
         "total_cents": facts.total_cents,
         "reduces_due_cents": facts.before_payment_cents or 0,
-        "to_credit_cents": credited or 0,
-        "to_refund_cents": refunded or 0,
+        "to_credit_cents": facts.credited_cents,
+        "to_refund_cents": facts.refunded_cents,
         "reason": facts.memo or facts.reason.replace("_", " "),
         "issue_date": day_of(facts.issued_at or told_at(facts)),
         "issued_by": "Stripe",
     }
-    books.counted(copy_stripe_credit_note(stripe_credit_note_id=facts.stripe_id, **fitted(CreditNote, fields)))
+    note = copy_stripe_credit_note(stripe_credit_note_id=facts.stripe_id, **fitted(CreditNote, fields))
+    book_credit_lines(books, books.counted(note), facts)
+
+
+def _customer_fields(facts: CustomerFacts) -> dict[str, Any]:
+    """Return what is Stripe's to say; nothing of what is left of a deleted customer, which is only its id."""
+    if facts.is_deleted and facts.created_at is None:
+        return {}
+    said = {"currency": facts.currency, "user_id": facts.user_id}
+    return {
+        "name": facts.name or facts.email or facts.stripe_id,
+        "email": facts.email,
+        "address": "\n".join(_address_lines(facts.address)),
+        "country": facts.address.country,
+        "metadata": dict(facts.metadata),
+    } | {name: value for name, value in said.items() if value}
 
 
 def _name_user_of_payments(books: Books, customer: Customer) -> None:
@@ -136,21 +146,6 @@ def _bill_to(facts: InvoiceFacts) -> dict[str, Any]:
         "country": facts.customer_address.country,
         "email": facts.customer_email,
         "tax_id": "",
-    }
-
-
-def _line_fields(line: InvoiceLineFacts) -> dict[str, Any]:
-    return {
-        "description": line.description,
-        "quantity": line.quantity,
-        "unit_price": line.unit_price if line.unit_price is not None else Decimal(0),
-        "service_period_start": day_of(line.service_starts_at),
-        "service_period_end": day_of(line.service_ends_at),
-        "discount_cents": line.discount_cents,
-        "tax_cents": line.tax_cents,
-        "amount_cents": line.amount_cents,
-        "stripe_line_id": line.stripe_id,
-        "metadata": dict(line.metadata),
     }
 
 

@@ -20,7 +20,7 @@ from payments.stripe.facts import (
 
 def book_invoice_lines(books: Books, facts: InvoiceLinesFacts) -> None:
     """Copy all lines of an invoice. Raises NotYetKnown before the invoice."""
-    invoice = Invoice.objects.filter(stripe_invoice_id=facts.invoice_id).first()
+    invoice = books.invoices.get(facts.invoice_id) or Invoice.objects.filter(stripe_invoice_id=facts.invoice_id).first()
     if invoice is None:
         raise NotYetKnown(f"Lines of invoice {facts.invoice_id} were fetched, and the invoice has not arrived.")
     _copy(books, invoice, facts.lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from payments.stripe.booking.books import Books, fitted, told_at
 from payments.stripe.facts import SubscriptionFacts
 from payments.stripe.mrr import Movement, Story, Told, story_of
 from payments.stripe.terms import Terms, as_json, completed, from_json
-from payments.stripe.versions import lock_objects
+from payments.stripe.versions import fingerprint, lock_objects
 
 _MOVEMENT_FIELDS = ("kind", "occurred_at", "before_cents", "after_cents", "change_cents", "currency")
 
@@ -28,12 +27,13 @@ def book_subscription(books: Books, facts: SubscriptionFacts, *, is_newest: bool
     is_new = all(_key(version) != _key(known) for known in versions)
     if is_new:
         versions = sorted([*versions, version], key=_key)
-    counted_until = next((known.subscription.mrr_counted_until for known in versions if known.pk), None)
-    terms, story = _story(versions, counted_until)
-    said = _fields(books, facts) if is_newest else {}
-    row = books.copy(
-        Subscription, key={"stripe_subscription_id": facts.stripe_id}, fields=said | _worth(story, terms[-1])
-    )
+    present = next((known.subscription for known in versions if known.pk), None)
+    terms, story = _story(versions, present.mrr_counted_until if present else None)
+    said = (_fields(books, facts) if is_newest else {}) | _worth(story, terms[-1])
+    if present is None:
+        row = books.copy(Subscription, key={"stripe_subscription_id": facts.stripe_id}, fields=said)
+    else:
+        row = books.copy_into(present, said)
     if is_new:
         version.subscription = row
     _keep_versions(books, versions, terms)
@@ -76,11 +76,6 @@ def _version(facts: SubscriptionFacts) -> SubscriptionVersion:
         "terms": as_json(facts.terms),
     }
     return SubscriptionVersion(**fitted(SubscriptionVersion, said))
-
-
-def fingerprint(facts: SubscriptionFacts) -> str:
-    """Return what tells versions of one second apart."""
-    return hashlib.sha256(repr((facts.status, facts.is_paused, facts.terms, facts.plan)).encode()).hexdigest()
 
 
 def _key(version: SubscriptionVersion) -> tuple[int, int, str]:
