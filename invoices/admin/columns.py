@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from billing_site.kit.admin import badge
-from invoices.enums import InvoiceStatus, Origin
+from invoices.enums import InvoiceStatus
 from invoices.models import Invoice
 
 _TONES = {"draft": "", "open": "info", "paid": "success", "void": "", "uncollectible": "warning"}
@@ -35,13 +35,6 @@ def status(invoice: Invoice) -> Any:
 
 
 status.admin_order_field = "status"  # type: ignore[attr-defined]
-
-
-def origin(invoice: Invoice) -> Any:
-    return badge("Stripe", "info") if invoice.origin == Origin.STRIPE else badge("Ours")
-
-
-origin.admin_order_field = "origin"  # type: ignore[attr-defined]
 
 
 def is_overdue(invoice: Invoice, *, on: dt.date) -> bool:

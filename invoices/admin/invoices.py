@@ -101,7 +101,6 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         money_column("amount_paid_cents", "Paid"),
         money_column("amount_due_cents", "Due"),
         sending.sent,
-        columns.origin,
     )
     list_filter = (
         ("status", ChoicesCheckboxFilter),

@@ -54,7 +54,9 @@ def state_badge(state: str | None) -> Any:
 
 
 def sent(paper: Any) -> Any:
-    """Show how far a paper of ours has come on its way to the customer."""
+    """Show how far a paper has come on its way to the customer; Stripe sends its own."""
+    if paper.origin == Origin.STRIPE:
+        return badge("By Stripe")
     state = paper.delivery_state
     return state_badge(state) if state or not is_sendable(paper) else badge("Not sent")
 
@@ -72,7 +74,7 @@ def outcome(delivery: Any) -> str:
         case DeliveryState.SENDING:
             return f"With the mail server since {moment(delivery.claimed_at)}."
         case DeliveryState.SENT:
-            return f"Taken by the mail server on {moment(delivery.sent_at)}."
+            return f"Taken on {moment(delivery.sent_at)}."
         case DeliveryState.MARKED:
             return f"{delivery.get_channel_display()}: {delivery.reason}"
         case _:

@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('email', 'E-mail'), ('post', 'Post'), ('portal', "Customer's portal"), ('hand', 'By hand')], default='email', max_length=10)),
                 ('state', models.CharField(choices=[('queued', 'Waiting'), ('sending', 'Being sent'), ('sent', 'Sent'), ('failed', 'Failed'), ('unknown', 'Unknown'), ('marked', 'Marked as sent')], default='queued', max_length=10)),
                 ('recipient', models.EmailField(blank=True, max_length=254)),
-                ('reason', models.CharField(blank=True, help_text='Why it was sent again, or how it was sent.', max_length=500)),
+                ('reason', models.CharField(blank=True, max_length=500)),
                 ('requested_by', models.CharField(max_length=150)),
                 ('requested_at', models.DateTimeField()),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('document_sha256', models.CharField(blank=True, max_length=64)),
                 ('error', models.TextField(blank=True)),
                 ('credit_note', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='invoices.creditnote')),
-                ('follows', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='followed_by', to='invoices.delivery', verbose_name='Sent again')),
+                ('follows', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='followed_by', to='invoices.delivery', verbose_name='repeats')),
                 ('invoice', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='invoices.invoice')),
             ],
             options={

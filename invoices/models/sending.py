@@ -30,12 +30,12 @@ class Delivery(models.Model):
         CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries", db_index=False
     )
     follows = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="followed_by", verbose_name="Sent again"
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="followed_by", verbose_name="repeats"
     )
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED)
     recipient = models.EmailField(blank=True)
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it was sent again, or how it was sent.")
+    reason = models.CharField(max_length=500, blank=True)
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
