@@ -14,6 +14,7 @@ from billing_site.demo.by_hand import Desk
 from billing_site.demo.company import make_sellers, make_service_key, make_users
 from billing_site.demo.contracts import Player, sign_partners
 from billing_site.demo.dates import Dates
+from billing_site.demo.mails import send_past_papers
 from billing_site.demo.month_ends import MonthEnds
 from billing_site.demo.usage import count_usage
 from invoices.models import Customer, Seller
@@ -65,6 +66,7 @@ def _bill_history(dates: Dates, sellers: dict[str, Seller], players: list[Player
     month_ends.note_all()
     desk.note_all()
     agenda.play()
+    send_past_papers(dates)
     desk.draft()
 
 

@@ -124,6 +124,7 @@ def _demo_environment(var_dir: Path, address: str) -> dict[str, str]:
         "VAR_DIR": str(var_dir),
         "DEMO_DATA": "true",
         "DEMO_ADDRESS": address,
+        "EMAIL_URL": f"file:///{var_dir.resolve()}/mail",
         "STRIPE_API_BASE": f"http://127.0.0.1:{_free_port()}",
         "STRIPE_API_KEY": API_KEY,
         "STRIPE_WEBHOOK_SECRETS": "whsec_" + "demo" * 8,

@@ -14,7 +14,7 @@ from django.test import override_settings
 from billing_site.demo import cast, subscribers
 from billing_site.demo.dates import Dates
 from billing_site.demo.loading import load
-from invoices.models import Customer, Invoice
+from invoices.models import Customer, Delivery, Invoice
 from partners.enums import PricingModel
 from partners.models import BilledPeriod, Contract
 from payments.models import Payment, StripeEvent
@@ -86,11 +86,20 @@ def test_the_books_balance_and_stripes_agree_up_to_yesterday(company):
     assert not StripeEvent.objects.dead().exists()
 
 
+def test_everything_went_to_its_customer_the_last_month_by_mail(company):
+    assert not Invoice.objects.not_sent().exclude(deliveries__state="failed").exists()
+    mailed = Delivery.objects.filter(channel="email")
+    assert set(mailed.values_list("state", flat=True)) <= {"sent", "failed"}
+    assert mailed.filter(state="sent", invoice__documents__isnull=False).exists()
+    assert not mailed.filter(invoice__issue_date__lt=FEBRUARY).exists()
+
+
 def test_nothing_happens_after_the_day_it_is_told_for(company):
     assert not Invoice.objects.filter(issue_date__gte=DATES.as_of).exists()
     assert not Payment.objects.filter(received_at__gte=DATES.ends_at).exists()
     assert not StripeEvent.objects.filter(received_at__gt=DATES.ends_at).exists()
     assert not Customer.objects.filter(created_at__gt=DATES.ends_at).exists()
+    assert not Delivery.objects.filter(requested_at__gt=DATES.ends_at).exists()
 
 
 def test_the_pretended_stripe_keeps_what_the_books_took_from_it(company, stripe_file):
