@@ -1,4 +1,4 @@
-"""Whether the site can work: PostgreSQL and Redis answer."""
+"""Whether the site can work: PostgreSQL and Redis answer. And, asked apart, whether Stripe's events reach the books."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from kombu import Connection
+
+from payments.stripe.health import stripe_health
 
 logger = logging.getLogger(__name__)
 _PATIENCE = 2  # seconds
@@ -23,6 +26,14 @@ def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 
 
 healthz = never_cache(healthz)
+
+
+@never_cache
+def stripe_healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    """Answer 200 unless money may be missing from the books, else 503; with what needs a person, without figures."""
+    health = stripe_health(now=timezone.now())
+    status = "failing" if health.is_urgent else "attention" if health.needs else "ok"
+    return JsonResponse({"status": status, "needs": list(health.needs)}, status=503 if health.is_urgent else 200)
 
 
 def ask_database() -> None:

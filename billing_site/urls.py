@@ -7,13 +7,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from billing_site.faults import bad_request, not_found, server_error
-from billing_site.health import healthz
+from billing_site.health import healthz, stripe_healthz
 
 handler400, handler404, handler500 = bad_request, not_found, server_error
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),
+    path("healthz/stripe", stripe_healthz, name="stripe-healthz"),
     path("", include("reporting.urls")),  # /admin/revenue and /admin/exports/..., before the admin's catch-all
     path("", include("payments.urls")),
     path("", include("invoices.urls")),

@@ -85,6 +85,10 @@ class BalanceTransactionQuerySet(models.QuerySet):
         """Movements that bring in a payment."""
         return self.filter(reporting_category="charge")
 
+    def of_payout(self, stripe_payout_id: str) -> Self:
+        """What a payout took to the bank, without the movement of the payout itself."""
+        return self.filter(stripe_payout_id=stripe_payout_id).exclude(source_id=stripe_payout_id)
+
 
 class PaymentQuerySet(models.QuerySet):
     def with_untold_refunds(self) -> Self:

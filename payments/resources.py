@@ -6,7 +6,19 @@ from types import MappingProxyType
 from typing import Any
 
 from billing_site.kit.exports import Field, SafeResource
-from payments.models import BalanceTransaction, Credit, Dispute, Payment, Payout, Refund, Subscription
+from payments.models import (
+    AccountImport,
+    BalanceTransaction,
+    Credit,
+    Dispute,
+    EventListing,
+    MrrMovement,
+    Payment,
+    Payout,
+    Refund,
+    StripeEvent,
+    Subscription,
+)
 
 PAYMENT_COLUMNS = MappingProxyType(
     {
@@ -70,11 +82,14 @@ class RefundResource(SafeResource):
 
 
 class DisputeResource(SafeResource):
+    currency_of = dict.fromkeys(("withdrawn_cents", "reinstated_cents", "fee_cents"), "settlement_currency")
+
     class Meta:
         model = Dispute
         fields = (
             "id", "stripe_dispute_id", "payment", "stripe_charge_id", "amount_cents", "currency", "status", "reason",
-            "evidence_due_at", "funds_withdrawn_at", "funds_reinstated_at", "created_at",
+            "evidence_due_at", "withdrawn_cents", "reinstated_cents", "fee_cents", "settlement_currency",
+            "funds_withdrawn_at", "funds_reinstated_at", "created_at",
         )  # fmt: skip
         export_order = fields
 
@@ -93,15 +108,9 @@ class PayoutResource(SafeResource):
     class Meta:
         model = Payout
         fields = (
-            "id",
-            "stripe_payout_id",
-            "amount_cents",
-            "currency",
-            "status",
-            "arrival_date",
-            "failure_code",
-            "created_at",
-        )
+            "id", "stripe_payout_id", "amount_cents", "currency", "status", "arrival_date", "is_automatic", "method",
+            "reconciliation_status", "failure_code", "failure_message", "created_at",
+        )  # fmt: skip
         export_order = fields
 
 
@@ -126,11 +135,55 @@ class SubscriptionResource(SafeResource):
     class Meta:
         model = Subscription
         fields = (
-            "id", "customer", "customer_name", "stripe_subscription_id", "status", "plan", "quantity", "mrr_cents",
-            "currency", "billing_cycle", "current_period_start", "current_period_end", "cancel_at_period_end",
-            "canceled_at", "created_at",
+            "id", "customer", "customer_name", "stripe_subscription_id", "status", "plan", "quantity", "discount",
+            "mrr_cents", "currency", "billing_cycle", "current_period_start", "current_period_end",
+            "cancel_at_period_end", "trial_end", "is_paused", "canceled_at", "created_at",
         )  # fmt: skip
         export_order = fields
 
     def filter_export(self, queryset: Any, **_: Any) -> Any:
         return queryset.select_related("customer")
+
+
+class MrrMovementResource(SafeResource):
+    customer_name = Field(attribute="customer__name", column_name="customer_name", readonly=True)
+    stripe_subscription_id = Field(
+        attribute="subscription__stripe_subscription_id", column_name="stripe_subscription_id", readonly=True
+    )
+
+    class Meta:
+        model = MrrMovement
+        fields = (
+            "id", "occurred_at", "kind", "customer", "customer_name", "stripe_subscription_id", "before_cents",
+            "after_cents", "change_cents", "currency",
+        )  # fmt: skip
+        export_order = fields
+
+    def filter_export(self, queryset: Any, **_: Any) -> Any:
+        return queryset.select_related("customer", "subscription")
+
+
+class StripeEventResource(SafeResource):
+    """The inbox without the bytes: those are read on the page of an event."""
+
+    class Meta:
+        model = StripeEvent
+        fields = (
+            "id", "event_id", "type", "object_type", "object_id", "status", "source", "attempts", "api_version",
+            "stripe_created_at", "received_at", "applied_at", "skipped_by", "skipped_reason",
+        )  # fmt: skip
+        export_order = fields
+
+
+class EventListingResource(SafeResource):
+    class Meta:
+        model = EventListing
+        fields = ("id", "listed_from", "listed_until", "found", "kept", "finished_at")
+        export_order = fields
+
+
+class AccountImportResource(SafeResource):
+    class Meta:
+        model = AccountImport
+        fields = ("id", "object_type", "since", "read", "last_stripe_id", "started_at", "finished_at")
+        export_order = fields

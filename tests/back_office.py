@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import uuid
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -24,7 +25,20 @@ from invoices.models import Document, Invoice
 from invoices.services import CreditLine, copy_stripe_invoice, issue_credit_note, queue_invoice
 from partners.models import ApiUsage, PartnerApiKey, UsageEvent
 from partners.services import approve_run, build_run, issue_run
-from payments.models import Allocation, Credit, Dispute, Payout, StripeEvent, StripeObject, Subscription
+from payments.models import (
+    AccountImport,
+    Allocation,
+    AppliedVersion,
+    Credit,
+    Dispute,
+    EventListing,
+    MrrMovement,
+    Payout,
+    SigningSecret,
+    StripeEvent,
+    StripeObject,
+    Subscription,
+)
 from payments.services import grant_credit, record_manual_payment, use_credit
 from reporting.models import Break, Reconciliation
 from tests.books import NOW, TODAY, a_customer, a_draft, an_invoice
@@ -98,7 +112,14 @@ def a_stripe_invoice(**fields: Any) -> Invoice:
         "issue_date": TODAY,
         "due_date": TODAY,
     }
-    line = {"description": "Pro plan", "quantity": Decimal(1), "unit_price": Decimal(29), "amount_cents": 2900}
+    line = {
+        "stripe_line_id": f"il_{number}",
+        "position": 1,
+        "description": "Pro plan",
+        "quantity": Decimal(1),
+        "unit_price": Decimal(29),
+        "amount_cents": 2900,
+    }
     return copy_stripe_invoice(stripe_invoice_id=f"in_{number}x", lines=[line], **(given | fields))[0]
 
 
@@ -229,6 +250,34 @@ def stripe_facts() -> None:
     )
     a_stripe_event("applied")
     a_stripe_event("dead", last_error="Traceback")
+    a_stripe_event("skipped", source="list", last_error="Traceback", skipped_reason="A test", skipped_by="ada")
+    what_stripe_was_asked()
+
+
+def what_stripe_was_asked() -> None:
+    """A movement of MRR, a version in doubt, a listing, an import, a signing secret."""
+    number = next(_numbers)
+    subscription = Subscription.objects.latest("pk")
+    MrrMovement.objects.create(
+        subscription=subscription,
+        customer=subscription.customer,
+        kind="new",
+        occurred_at=NOW,
+        before_cents=0,
+        after_cents=2900,
+        change_cents=2900,
+        currency="EUR",
+    )
+    AppliedVersion.objects.create(
+        stripe_id=f"sub_{number}", object_type="subscription", seen_created=1_793_000_000, doubted_at=NOW
+    )
+    EventListing.objects.create(
+        listed_from=NOW - dt.timedelta(hours=3), listed_until=NOW, found=12, kept=1, finished_at=NOW
+    )
+    AccountImport.objects.create(object_type="invoice", since=NOW - dt.timedelta(days=number), read=9, started_at=NOW)
+    SigningSecret.objects.create(
+        endpoint_uuid=uuid.UUID(int=number), secret=f"whsec_never_to_be_shown_{number}", added_at=NOW, added_by="ada"
+    )
 
 
 def everything() -> None:

@@ -35,7 +35,10 @@ _CONTRACTS = [
     "invoices.add_customer",
     "invoices.change_customer",
 ]
-_SETTLE = ["django_celery_beat.*", "invoices.*_seller", "invoices.change_numberseries", "auth.*", "kit.*_servicekey"]
+_SETTLE = [
+    "django_celery_beat.*", "invoices.*_seller", "invoices.change_numberseries", "auth.*", "kit.*_servicekey",
+    "payments.change_signingsecret",
+]  # fmt: skip
 
 ROLES: dict[str, list[str]] = {
     "Auditor": _SEE,

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from payments.admin import credits, inbox, ledger, panels, payments, placing  # noqa: A004 - the room is named as its rows
+from payments.admin import (
+    credits,  # noqa: A004 - the room is named as its rows
+    inbox,
+    ledger,
+    listings,
+    objects,
+    panels,
+    payments,
+    placing,
+    recurring,
+    signing,
+    stories,
+)
 
-__all__ = ["credits", "inbox", "ledger", "panels", "payments", "placing"]
+__all__ = [
+    "credits",
+    "inbox",
+    "ledger",
+    "listings",
+    "objects",
+    "panels",
+    "payments",
+    "placing",
+    "recurring",
+    "signing",
+    "stories",
+]

@@ -1,27 +1,30 @@
-"""Owns the pages of what Stripe told us, byte for byte: events with their state, and fetched objects."""
+"""Owns the inbox: every event Stripe sent, its state, why it is not in the books, and what can be done about it."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.timesince import timesince
-from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
-from unfold.utils import prettify_json
+from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 
-from billing_site.kit.admin import DateRange, ReadOnlyAdmin, RowPageMixin, View, badge_column, confirmed, stripe_link
-from billing_site.kit.admin.columns import EMPTY
+from billing_site.kit.admin import DateRange, ReadOnlyAdmin, RowPageMixin, View, badge_column, confirmed, link_to
+from billing_site.kit.admin.words import age_text
 from billing_site.kit.errors import Refused
-from payments.admin import tones
+from billing_site.kit.exports import ExportMixin
+from payments.admin import health, tones
+from payments.admin.evidence import About, about_url, ids_asked_for, object_column, row_of
+from payments.admin.payloads import json_block, trouble_block
 from payments.enums import EventStatus
-from payments.models import StripeEvent, StripeObject
+from payments.models import StripeEvent
 from payments.nudging import nudge
+from payments.resources import StripeEventResource
 from payments.stripe.applying import requeue_events, skip_event
 from payments.tasks import apply_stripe_events
 
@@ -44,36 +47,42 @@ def retry_event(*, stripeevent: StripeEvent, now: dt.datetime) -> None:
     transaction.on_commit(lambda: nudge(apply_stripe_events))
 
 
-def lay_event_aside(*, stripeevent: StripeEvent, reason: str) -> None:
+def lay_event_aside(*, stripeevent: StripeEvent, reason: str, by: str) -> None:
     if stripeevent.status != EventStatus.DEAD:
         raise NotDead(f"{stripeevent.event_id} is {stripeevent.get_status_display().lower()}, no dead letter.")
-    skip_event(event=stripeevent, reason=reason, by="")
-
-
-def json_block(payload: bytes | memoryview) -> Any:
-    """Show stored bytes as readable JSON, or as they are when they are none."""
-    raw = bytes(payload)
-    try:
-        return format_html('<div class="stripe-json">{}</div>', prettify_json(json.loads(raw), None))
-    except (ValueError, RecursionError):
-        return format_html('<div class="stripe-json"><pre>{}</pre></div>', raw.decode("utf-8", "replace"))
+    skip_event(event=stripeevent, reason=reason, by=by)
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
+class StripeEventAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     list_display = (
-        "event_id",
-        "type",
-        stripe_link("object_id", "Object"),
+        "event",
+        object_column,
         badge_column("status", colors=tones.EVENT),
+        badge_column("source", "From", colors=tones.SOURCE),
+        "attempts",
         "received_at",
         "age",
     )
-    list_filter = (("status", ChoicesCheckboxFilter), ("received_at", DateRange), "livemode")
+    list_filter = (
+        ("status", ChoicesCheckboxFilter),
+        ("source", ChoicesCheckboxFilter),
+        ("received_at", DateRange),
+        ("stripe_created_at", DateRange),
+        About,
+    )
+    list_before_template = "admin/payments/stripe_health.html"
     search_fields = ("event_id", "object_id", "type__startswith")
     search_help_text = "Event id, object id, or the beginning of a type"
     ordering = ("-received_at", "-pk")
-    views = (View("Waiting", "pending"), View("Dead letters", "dead"), View("Handled", "handled"))
+    views = (
+        View("Waiting", "pending"),
+        View("Dead letters", "dead"),
+        View("Unhandled", "unhandled"),
+        View("Laid aside", "laid_aside"),
+        View("Not mirrored", "unmirrored"),
+    )
+    resource_classes = (StripeEventResource,)
     retry = confirmed(
         "Retry",
         do=retry_event,
@@ -87,7 +96,8 @@ class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
         do=lay_event_aside,
         permission="payments.replay_stripeevent",
         done="Laid aside",
-        explanation="A dead letter that is laid aside is not tried again and no longer counted.",
+        explanation="A dead letter that is laid aside is not tried again and no longer counted. "
+        "Who did it and why stays on the event; Retry takes it back.",
     )
     actions = (retry, lay_aside)
     offered_when = {
@@ -100,34 +110,72 @@ class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
             {
                 "fields": (
                     ("event_id", "type"),
-                    ("object", "state"),
+                    ("object", "our_row"),
+                    ("state", "source"),
                     ("stripe_created_at", "received_at"),
                     ("attempts", "next_attempt"),
                     ("applied_at", "mirrored_at"),
-                    ("api_version", "livemode"),
+                    ("api_version", "mode"),
                 )
             },
         ),
+        ("Laid aside", {"fields": (("skipped_by", "skipped_reason"),)}),
         ("Last error", {"fields": ("error", "mirror_error")}),
         ("Payload", {"fields": ("body",)}),
     )
-    readonly_fields = ("object", "state", "next_attempt", "error", "mirror_error", "body")
-    object, state = stripe_link("object_id", "Object"), badge_column("status", colors=tones.EVENT)
+    readonly_fields = ("object", "our_row", "state", "next_attempt", "mode", "error", "mirror_error", "body")
+    object, state = object_column, badge_column("status", colors=tones.EVENT)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Leave the bytes where they are until one page needs them."""
         return super().get_queryset(request).defer("payload", "headers", "last_error", "last_mirror_error")
 
+    def get_urls(self) -> list[URLPattern]:
+        to_object = self.admin_site.admin_view(self.object_view)
+        own = path("object/<str:stripe_id>/", to_object, name="payments_stripeevent_object")
+        return [own, *super().get_urls()]
+
     def get_fieldsets(self, request: HttpRequest, obj: StripeEvent | None = None) -> Any:
-        has_error = obj is not None and (obj.last_error or obj.last_mirror_error)
-        return [part for part in super().get_fieldsets(request, obj) if part[0] != "Last error" or has_error]
+        """Leave out what this event has nothing to say about."""
+        shown = {
+            "Laid aside": obj is not None and obj.status == EventStatus.SKIPPED,
+            "Last error": obj is not None and bool(obj.last_error or obj.last_mirror_error),
+        }
+        return [part for part in super().get_fieldsets(request, obj) if shown.get(part[0], True)]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        about = ids_asked_for(request.GET.get("about"))
+        context = {"about": about, "everything": request.path} if about else {"stripe_health": health.strip(request)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def object_view(self, request: HttpRequest, stripe_id: str) -> HttpResponse:
+        """Go to our row of an object; where we have none, to everything Stripe said about it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = row_of(stripe_id)
+        if row is not None:
+            options = row._meta  # noqa: SLF001 - documented API
+            return HttpResponseRedirect(
+                reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+            )
+        messages.info(request, f"The books have no page of {stripe_id}; here is what Stripe said about it.")
+        return HttpResponseRedirect(about_url(StripeEvent, [stripe_id]))
+
+    def event(self, event: StripeEvent) -> Any:
+        return format_html('{}<br><span class="font-mono font-normal text-xs">{}</span>', event.type, event.event_id)
+
+    event.admin_order_field = "type"  # type: ignore[attr-defined]
 
     def age(self, event: StripeEvent) -> str:
-        """How long it has been waiting; what is settled waits no more."""
-        is_waiting = event.status in (EventStatus.PENDING, EventStatus.DEAD)
-        return timesince(event.received_at, depth=1) if is_waiting else self.get_empty_value_display()
+        return age_text(timezone.now() - event.received_at)
 
-    age.short_description = "Waiting for"  # type: ignore[attr-defined]
+    def mode(self, event: StripeEvent) -> str:
+        return "Live" if event.livemode else "Test"
+
+    def our_row(self, event: StripeEvent) -> Any:
+        return link_to(row_of(event.object_id))
+
+    our_row.short_description = "Our row"  # type: ignore[attr-defined]
 
     def next_attempt(self, event: StripeEvent) -> str:
         if event.status != EventStatus.PENDING:
@@ -135,12 +183,12 @@ class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
         return f"{timezone.localtime(event.next_attempt_at):%-d %b %Y, %H:%M:%S}"
 
     def error(self, event: StripeEvent) -> Any:
-        return format_html('<div class="stripe-json"><pre>{}</pre></div>', event.last_error or EMPTY)
+        return trouble_block(event.last_error)
 
     error.short_description = "In the books"  # type: ignore[attr-defined]
 
     def mirror_error(self, event: StripeEvent) -> Any:
-        return format_html('<div class="stripe-json"><pre>{}</pre></div>', event.last_mirror_error or EMPTY)
+        return trouble_block(event.last_mirror_error)
 
     mirror_error.short_description = "In the mirror"  # type: ignore[attr-defined]
 
@@ -148,28 +196,3 @@ class StripeEventAdmin(RowPageMixin, ReadOnlyAdmin):
         return json_block(event.payload)
 
     body.short_description = "As signed"  # type: ignore[attr-defined]
-
-
-@admin.register(StripeObject)
-class StripeObjectAdmin(ReadOnlyAdmin):
-    list_display = ("stripe_id", "object_type", "api_version", "fingerprint", "fetched_at")
-    list_filter = (("object_type", AllValuesCheckboxFilter), ("fetched_at", DateRange))
-    search_fields = ("stripe_id",)
-    search_help_text = "Stripe id"
-    ordering = ("-fetched_at", "-pk")
-    fields = (("stripe_page", "object_type"), ("api_version", "fetched_at"), "sha256", "body")
-    readonly_fields = ("stripe_page", "body")
-    stripe_page = stripe_link("stripe_id", "Id")
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("payload")
-
-    def fingerprint(self, row: StripeObject) -> Any:
-        return format_html('<span class="font-mono text-xs" title="{}">{}…</span>', row.sha256, row.sha256[:12])
-
-    fingerprint.short_description = "SHA-256"  # type: ignore[attr-defined]
-
-    def body(self, row: StripeObject) -> Any:
-        return json_block(row.payload)
-
-    body.short_description = "As answered"  # type: ignore[attr-defined]

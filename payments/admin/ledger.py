@@ -1,16 +1,18 @@
-"""Owns the read-only pages of Stripe's facts: refunds, disputes, movements, payouts, subscriptions."""
+"""Owns the read-only pages of Stripe's facts about money: refunds, disputes, movements, payouts."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 
 from billing_site.kit.admin import (
     DateRange,
     ReadOnlyAdmin,
     RowPageMixin,
     TotalsMixin,
-    View,
     badge_column,
     link_column,
     money_column,
@@ -19,13 +21,12 @@ from billing_site.kit.admin import (
 from billing_site.kit.admin.words import day_text
 from billing_site.kit.exports import ExportMixin
 from payments.admin import tones
-from payments.models import BalanceTransaction, Dispute, Payout, Refund, Subscription
+from payments.models import BalanceTransaction, Dispute, Payout, Refund
 from payments.resources import (
     BalanceTransactionResource,
     DisputeResource,
     PayoutResource,
     RefundResource,
-    SubscriptionResource,
 )
 
 
@@ -72,7 +73,7 @@ class DisputeAdmin(StripeFacts):
         link_column("payment__customer", "Customer"),
         badge_column("status", colors=tones.DISPUTE),
         money_column("amount_cents", "Amount"),
-        "reason",
+        "why",
         "evidence_due",
     )
     list_filter = (
@@ -90,17 +91,35 @@ class DisputeAdmin(StripeFacts):
             {
                 "fields": (
                     ("payment", "state"),
-                    ("amount", "reason"),
+                    ("amount", "why"),
                     ("evidence_due_at", "created_at"),
-                    ("funds_withdrawn_at", "funds_reinstated_at"),
+                )
+            },
+        ),
+        (
+            "Money",
+            {
+                "fields": (
+                    ("withdrawn", "funds_withdrawn_at"),
+                    ("reinstated", "funds_reinstated_at"),
+                    ("fee", "settlement_currency"),
                 )
             },
         ),
         ("Stripe", {"fields": (("dispute", "charge"), "stripe_payment_intent_id")}),
     )
-    readonly_fields = ("state", "amount", "dispute", "charge")
+    readonly_fields = ("state", "amount", "why", "withdrawn", "reinstated", "fee", "dispute", "charge")
     state, amount = badge_column("status", colors=tones.DISPUTE), money_column("amount_cents")
+    withdrawn = money_column("withdrawn_cents", "Withdrawn", currency="settlement_currency")
+    reinstated = money_column("reinstated_cents", "Reinstated", currency="settlement_currency")
+    fee = money_column("fee_cents", "Stripe's fee for it", currency="settlement_currency")
     dispute, charge = stripe_link("stripe_dispute_id", "Dispute"), stripe_link("stripe_charge_id", "Charge")
+
+    def why(self, dispute: Dispute) -> str:
+        return dispute.reason.replace("_", " ") or self.get_empty_value_display()
+
+    why.short_description = "Reason"  # type: ignore[attr-defined]
+    why.admin_order_field = "reason"  # type: ignore[attr-defined]
 
     def evidence_due(self, dispute: Dispute) -> str:
         return day_text(dispute.evidence_due_at)
@@ -146,14 +165,13 @@ class BalanceTransactionAdmin(StripeFacts):
 @admin.register(Payout)
 class PayoutAdmin(StripeFacts):
     list_display = (
-        stripe_link("stripe_payout_id", "Payout"),
+        "stripe_payout_id",
         badge_column("status", colors=tones.PAYOUT),
         money_column("amount_cents", "Amount"),
         "arrival_date",
-        "failure_code",
+        "reconciliation",
         "created_at",
     )
-    list_display_links = ("created_at",)
     list_filter = (
         ("status", AllValuesCheckboxFilter),
         ("currency", AllValuesCheckboxFilter),
@@ -163,44 +181,35 @@ class PayoutAdmin(StripeFacts):
     search_help_text = "Payout id"
     totals = ("amount_cents",)
     resource_classes = (PayoutResource,)
-    fields = (("payout", "state"), ("amount", "arrival_date"), ("created_at", "failure_code"))
-    readonly_fields = ("payout", "state", "amount")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("payout", "state"),
+                    ("amount", "arrival_date"),
+                    ("created_at", "way"),
+                    ("reconciliation", "contents_fetched_at"),
+                )
+            },
+        ),
+        ("Failure", {"fields": (("failure_code", "failure_message"),)}),
+    )
+    readonly_fields = ("payout", "state", "amount", "way", "reconciliation")
     payout, state = stripe_link("stripe_payout_id", "Payout"), badge_column("status", colors=tones.PAYOUT)
     amount = money_column("amount_cents")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Payout | None = None) -> Any:
+        has_failed = obj is not None and bool(obj.failure_code or obj.failure_message)
+        return [part for part in super().get_fieldsets(request, obj) if part[0] != "Failure" or has_failed]
 
-@admin.register(Subscription)
-class SubscriptionAdmin(StripeFacts):
-    list_display = (
-        "plan_name",
-        link_column("customer"),
-        badge_column("status", colors=tones.SUBSCRIPTION),
-        "billing_cycle",
-        money_column("mrr_cents", "MRR"),
-        "current_period_end",
-        "cancel_at_period_end",
-    )
-    list_filter = (
-        ("status", AllValuesCheckboxFilter),
-        ("billing_cycle", ChoicesCheckboxFilter),
-        ("currency", AllValuesCheckboxFilter),
-        ("created_at", DateRange),
-    )
-    search_fields = ("stripe_subscription_id", "customer__name", "plan")
-    search_help_text = "Subscription id, customer or plan"
-    views = (View("Recurring", "recurring"), View("Past due", "status=past_due"), View("Canceled", "status=canceled"))
-    totals = ("mrr_cents",)
-    resource_classes = (SubscriptionResource,)
-    fields = (
-        ("customer", "subscription"), ("plan", "quantity"), ("state", "billing_cycle"), ("mrr", "cancel_at_period_end"),
-        ("current_period_start", "current_period_end"), ("created_at", "canceled_at"),
-    )  # fmt: skip
-    readonly_fields = ("subscription", "state", "mrr")
-    subscription, mrr = stripe_link("stripe_subscription_id", "Stripe"), money_column("mrr_cents", "MRR")
-    state = badge_column("status", colors=tones.SUBSCRIPTION)
+    def way(self, payout: Payout) -> str:
+        return f"{'Automatic' if payout.is_automatic else 'By hand'}, {payout.method or 'standard'}"
 
-    def plan_name(self, subscription: Subscription) -> str:
-        return subscription.plan or subscription.stripe_subscription_id
+    way.short_description = "Made"  # type: ignore[attr-defined]
 
-    plan_name.short_description = "Plan"  # type: ignore[attr-defined]
-    plan_name.admin_order_field = "plan"  # type: ignore[attr-defined]
+    def reconciliation(self, payout: Payout) -> str:
+        return payout.reconciliation_status.replace("_", " ") or self.get_empty_value_display()
+
+    reconciliation.short_description = "At Stripe"  # type: ignore[attr-defined]
+    reconciliation.admin_order_field = "reconciliation_status"  # type: ignore[attr-defined]

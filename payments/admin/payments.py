@@ -163,6 +163,24 @@ class PaymentAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         stripe_link("stripe_charge_id", "Charge"),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Payment | None = None) -> Any:
+        """Leave out of a payment of Stripe's what is placed by hand, and of one by bank what only Stripe tells."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return fieldsets
+        if obj.origin == PaymentOrigin.MANUAL:
+            return [part for part in fieldsets if part[0] != "Stripe"]
+        return [
+            (title, {**rest, "fields": [row for row in rest["fields"] if row[0] != "placed"]})
+            for title, rest in fieldsets
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Payment | None = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Explain the fields to who fills them, not to who reads them."""
+        if obj is not None:
+            options["help_texts"] = dict.fromkeys((field.name for field in Payment._meta.fields), "")  # noqa: SLF001 - documented API
+        return super().get_form(request, obj, change, **options)
+
     def name(self, payment: Payment) -> Any:
         return payment.reference or payment.payment_method or str(payment)
 

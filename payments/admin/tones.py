@@ -11,6 +11,7 @@ PAYMENT = {
     "refunded": "warning",
 }
 EVENT = {"pending": "info", "applied": "success", "dead": "danger", "unhandled": "", "skipped": ""}
+SOURCE = {"webhook": "", "list": "info"}
 REFUND = {"succeeded": "success", "pending": "info", "requires_action": "warning", "failed": "danger", "canceled": ""}
 DISPUTE = {
     "won": "success",
@@ -32,3 +33,10 @@ SUBSCRIPTION = {
     "incomplete_expired": "",
 }
 CREDIT = {"refund": "info", "promotional": "", "goodwill": "warning", "prepaid": "success"}
+MRR = {
+    "new": "success",
+    "expansion": "success",
+    "reactivation": "success",
+    "contraction": "warning",
+    "churn": "danger",
+}

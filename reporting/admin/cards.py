@@ -16,7 +16,7 @@ from billing_site.kit.admin.panels import list_url
 from billing_site.kit.money import Money
 from invoices.models import Invoice
 from partners.models import BillingRun
-from payments.models import StripeEvent
+from payments.admin.health import stripe_card
 from reporting.models import Break, Reconciliation
 from reporting.recurring import recurring_by_currency
 from reporting.revenue import revenue_by_currency
@@ -63,17 +63,7 @@ def breaks_card(request: HttpRequest) -> Iterator[Card]:
     yield Card("Open breaks", str(count), note=note, url=list_url(Break, view="open"), icon="balance", tone=tone)
 
 
-@register
-def inbox_card(request: HttpRequest) -> Iterator[Card]:
-    if not request.user.has_perm("payments.view_stripeevent"):
-        return
-    waiting, dead = StripeEvent.objects.pending().count(), StripeEvent.objects.dead().count()
-    asked = "dead" if dead else "pending"
-    note = f"{dead} dead letter{'s' if dead != 1 else ''}" if dead else "No dead letters"
-    tone = "danger" if dead else ""
-    yield Card(
-        "Stripe events waiting", str(waiting), note=note, url=list_url(StripeEvent, view=asked), icon="bolt", tone=tone
-    )
+register(stripe_card)  # here, so that it stands among the others
 
 
 @register

@@ -190,7 +190,9 @@ def test_a_dead_letter_is_retried_or_laid_aside():
     retried.refresh_from_db()
     laid_aside.refresh_from_db()
     assert (retried.status, retried.attempts, retried.last_error) == ("pending", 0, "")
-    assert (laid_aside.status, laid_aside.last_error) == ("skipped", "Skipped: Test account")
+    assert (laid_aside.status, laid_aside.last_error) == ("skipped", "Traceback")
+    assert laid_aside.skipped_reason == "Test account"
+    assert laid_aside.skipped_by.startswith("person-")
 
 
 def test_an_applied_event_is_not_retried():

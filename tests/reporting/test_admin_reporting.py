@@ -54,7 +54,7 @@ def test_all_pages_answer(role):
 def test_the_start_page_answers_with_its_cards():
     everything()
     page = signed_in(someone("Auditor")).get("/admin/").content.decode()
-    for title in ("MRR", "Overdue invoices", "Open breaks", "Stripe events waiting", "Partner run"):
+    for title in ("MRR", "Overdue invoices", "Open breaks", "Stripe in", "Partner run"):
         assert title in page
     assert "Unavailable" not in page
 

@@ -101,18 +101,22 @@ def stripe_link(field: str, label: str = "Stripe") -> Column:
         stripe_id = value_at(row[-1], field)
         if not stripe_id:
             return format_html("{}", EMPTY)
-        page = _STRIPE_PAGES.get(str(stripe_id).partition("_")[0], "search?query=")
-        mode = "" if settings.STRIPE_LIVE_MODE else "test/"
-        url = f"https://dashboard.stripe.com/{mode}{page}{'' if page.endswith('=') else '/'}{stripe_id}"
         return format_html(
             '<a class="text-link font-mono text-xs" target="_blank" rel="noopener noreferrer" href="{}">{}</a>',
-            url,
+            stripe_url(str(stripe_id)),
             stripe_id,
         )
 
     column.short_description = label  # type: ignore[attr-defined]
     column.admin_order_field = field  # type: ignore[attr-defined]
     return _named(column, f"stripe_{field}")
+
+
+def stripe_url(stripe_id: str) -> str:
+    """Return the page of an object in Stripe's dashboard, or a search for it where its kind has no page."""
+    page = _STRIPE_PAGES.get(stripe_id.partition("_")[0], "search?query=")
+    mode = "" if settings.STRIPE_LIVE_MODE else "test/"
+    return f"https://dashboard.stripe.com/{mode}{page}{'' if page.endswith('=') else '/'}{stripe_id}"
 
 
 def words_of(field: str) -> str:

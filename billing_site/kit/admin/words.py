@@ -22,6 +22,15 @@ def day_text(day: dt.date | dt.datetime | None) -> str:
     return f"{shown:%-d %b %Y}".replace(" ", _NBSP)
 
 
+def age_text(age: dt.timedelta) -> str:
+    """Write an age in its largest unit but for days, which begin at two: 47 h, then 2 days."""
+    seconds = int(age.total_seconds())
+    for size, unit in ((172_800, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // min(size, 86_400)}{_NBSP}{unit}"
+    return f"{seconds}{_NBSP}s"
+
+
 def span_text(start: dt.date | None, end: dt.date | None) -> str:
     """Write a half-open span as people do, with its last day; without an end it is open."""
     if start is None:
