@@ -72,8 +72,8 @@ def _bill_history(dates: Dates, sellers: dict[str, Seller], players: list[Player
 
 def _receive_stripe(dates: Dates, buyers: int | None, stripe_file: Path) -> None:
     story = subscribers.tell(dates, cast.subscriptions(), customers=buyers)
-    stripe_books.receive_events(story)
-    stripe_books.fetch_ledger(story)
+    stripe_books.receive_events(story, dates)
+    stripe_books.fetch_what_no_event_tells(story, dates)
     stripe_books.reconcile_past(story, dates)
     stripe_books.leave_old_events_to_the_past(dates)
     keeping.save(story.sim, stripe_file, now=int(time.time()))

@@ -13,11 +13,12 @@ from django.test.utils import override_settings
 from billing_site.demo.agenda import as_if
 from billing_site.demo.dates import MONTHS_OF_HISTORY, Dates
 from billing_site.demo.subscribers import Obj, StripeStory
-from payments.models import StripeEvent
-from payments.stripe.applying import apply_next_event
-from payments.stripe.fetching import keep_and_book
+from payments.models import EventListing, StripeEvent
+from payments.stripe.applying import apply_due_events
+from payments.stripe.fetching import fetch_missing, keep_and_book
 from payments.stripe.gateway import Gateway, gateway_from_settings
 from payments.stripe.inbox import keep_event
+from payments.stripe.listing_events import OVERLAP, list_missing_events
 from payments.stripe.sim.company import API_KEY
 from payments.stripe.sim.server import SimServer
 from payments.stripe.sim.webhooks import body_of, sign
@@ -28,25 +29,29 @@ MORNINGS = 7
 """So many days before yesterday were reconciled one by one; what came earlier, all at once."""
 
 
-def receive_events(story: StripeStory) -> None:
-    """Put every event we heard of into the inbox and apply it, as if each had come when Stripe made it."""
+def receive_events(story: StripeStory, dates: Dates) -> None:
+    """Put every event that a webhook brought into the inbox when it came, and apply what was due by then."""
     secret = next(iter(settings.STRIPE_WEBHOOK_SECRETS), "")  # evidence for the reader; nobody verifies it again
-    for event in story.heard():
-        at = dt.datetime.fromtimestamp(event["created"] + 2, dt.UTC)
+    for at, event in story.heard():
+        _work_until(at)
         with as_if(at):
             body = body_of(event)
             signature = sign(body, secret, int(at.timestamp()))
             keep_event(body=body, headers={"Stripe-Signature": signature, "User-Agent": "Stripe/1.0"}, now=at)
-            apply_next_event(now=at + dt.timedelta(seconds=1))
+            apply_due_events(now=at + dt.timedelta(seconds=1))
+    _work_until(dates.ends_at)
 
 
-def fetch_ledger(story: StripeStory) -> None:
-    """Fetch the movements of payments and refunds, with their fees; those of an unheard payment stay unknown."""
+def fetch_what_no_event_tells(story: StripeStory, dates: Dates) -> None:
+    """Fetch fees, ledger and contents of payouts, ask about what is in doubt, and read Stripe's list of events."""
     unknown = {event["data"]["object"]["id"] for event in story.sim.events() if event["id"] in story.unheard}
     with _served(story) as gateway:
         for movement in gateway.list("balance_transaction"):
             if movement["source"] not in unknown and movement["source"]:
                 keep_and_book(answered=movement, api_version=gateway.api_version, now=_seen(movement))
+        _read_list(story, dates, gateway)
+        with as_if(dates.ends_at):
+            fetch_missing(gateway=gateway, now=dates.ends_at)
     _change_fees(story)
 
 
@@ -65,6 +70,26 @@ def leave_old_events_to_the_past(dates: Dates) -> None:
     """Spare the mirror the years before: only the last days are shown in it."""
     old = StripeEvent.objects.filter(stripe_created_at__lt=dates.days_ago(DAYS_MIRRORED, 0))
     old.update(mirrored_at=F("applied_at"))
+
+
+def _work_until(until: dt.datetime) -> None:
+    """Try again what is to be tried again by then, each at its time."""
+    pending = StripeEvent.objects.pending().order_by("next_attempt_at")
+    while (waiting := pending.filter(next_attempt_at__lt=until).first()) is not None:
+        with as_if(waiting.next_attempt_at):
+            apply_due_events(now=waiting.next_attempt_at)
+
+
+def _read_list(story: StripeStory, dates: Dates, gateway: Gateway) -> None:
+    """Find on Stripe's list what no webhook brought; what is `unheard` is not even there: the daily proof finds it."""
+    story.sim.forget_events(story.unheard)
+    begun = story.everything_from
+    EventListing.objects.create(
+        listed_from=begun - OVERLAP, listed_until=begun + OVERLAP, found=0, kept=0, finished_at=begun + OVERLAP
+    )
+    with as_if(dates.ends_at):
+        list_missing_events(gateway=gateway, now=dates.ends_at)
+        apply_due_events(now=dates.ends_at)
 
 
 def _reconcile(gateway: Gateway, dates: Dates, start: dt.date, end: dt.date) -> None:

@@ -21,6 +21,8 @@ NOT_ASKED_FOR = frozenset(
     {"invoice.created", "invoice.updated", "invoice.payment_succeeded", "payment_intent.succeeded"}
 )
 """What the webhook endpoint of the story leaves out because other events say the same; that halves the wait."""
+EVERYTHING_FOR = dt.timedelta(days=2)
+"""So long before the end it was told to leave out nothing, not even what the books do not act on."""
 
 _ACCOUNT_FEES_CENTS = 4_200
 _PAYOUT_DAY = 6
@@ -28,16 +30,32 @@ _PAYOUT_DAY = 6
 
 @dataclass
 class StripeStory:
-    """What Stripe knows, and what we are never told: `unheard` events, `recharged` fees by charge id."""
+    """What Stripe knows, and how we hear of it, by event id.
+
+    `unheard` events reach us in no way, `only_listed` ones no webhook brings, `late` ones come so many seconds later.
+    `recharged` are fees by charge id that Stripe thought again about.
+    """
 
     sim: Sim
+    everything_from: dt.datetime
     unheard: set[str] = field(default_factory=set)
+    only_listed: set[str] = field(default_factory=set)
+    late: dict[str, int] = field(default_factory=dict)
     recharged: dict[str, int] = field(default_factory=dict)
 
-    def heard(self) -> list[Obj]:
-        """Return the events that reached us, in the order Stripe made them."""
-        events = [event for event in self.sim.events() if event["id"] not in self.unheard and _is_asked_for(event)]
-        return sorted(events, key=lambda event: int(event["created"]))
+    def heard(self) -> list[tuple[dt.datetime, Obj]]:
+        """Return the events that webhooks brought, each with when it came, in that order."""
+        told = [event for event in self.sim.events() if self._is_brought(event)]
+        return sorted(((self._comes_at(event), event) for event in told), key=lambda one: one[0])
+
+    def _comes_at(self, event: Obj) -> dt.datetime:
+        return dt.datetime.fromtimestamp(event["created"] + 2 + self.late.get(event["id"], 0), dt.UTC)
+
+    def _is_brought(self, event: Obj) -> bool:
+        if event["id"] in self.unheard | self.only_listed:
+            return False
+        is_asked_for = handles(event["type"]) and event["type"] not in NOT_ASKED_FOR
+        return is_asked_for or event["created"] >= self.everything_from.timestamp()
 
 
 def tell(dates: Dates, subscriptions: Role, *, customers: int | None = None) -> StripeStory:
@@ -47,7 +65,10 @@ def tell(dates: Dates, subscriptions: Role, *, customers: int | None = None) -> 
         _Life(stage, row).run()
     for order in subscriptions["orders"]:
         stage.order(order)
+    for visitor in subscriptions["visitors"]:
+        stage.sell(visitor)
     stage.settle_accounts()
+    stage.sim.clock = lambda: int(dates.ends_at.timestamp()) - 1  # whoever asks, asks at the end of the story
     return stage.story
 
 
@@ -58,7 +79,7 @@ class _Stage:
         self.dates, self.opened_at = dates, dates.at(dates.month(MONTHS_OF_HISTORY).start, 0)
         settles = {code: Settlement("usd", Decimal(rate)) for code, rate in subscriptions["settled_in_usd"].items()}
         self.sim = Sim(seed=f"parcelbase-{dates.as_of}", clock=self._opening, name="Parcelbase", settles=settles)
-        self.story = StripeStory(self.sim)
+        self.story = StripeStory(self.sim, everything_from=dates.ends_at - EVERYTHING_FOR)
         self.customers: dict[str, Obj] = {}
         self.taxes = {code: self._tax(percent) for code, percent in subscriptions["tax_percent"].items()}
         self.coupons = {code: self._coupon(code, terms) for code, terms in subscriptions["coupons"].items()}
@@ -100,10 +121,26 @@ class _Stage:
         charge = self.sim.charge(
             buyer["id"], order["amount"], buyer["currency"], at=at, description=order["what"], **terms
         )
+        told = {event["id"] for event in self.sim.events(since=known)}
         if order.get("never_heard"):
-            self.story.unheard.update(event["id"] for event in self.sim.events(since=known))
+            self.story.unheard |= told
+        if order.get("only_listed"):
+            self.story.only_listed |= told
         if "fee_changed_by" in order:
             self.story.recharged[charge["id"]] = order["fee_changed_by"]
+
+    def sell(self, visitor: Role) -> None:
+        """Let a stranger buy something once; the checkout may be heard of long before its payment."""
+        at, known = self.dates.days_ago(visitor["days_ago"], 10), self.sim.events()[-1]
+        price = self.sim.price(
+            visitor["amount"], visitor["currency"], product=visitor["buys"], interval=None, at=self.opened_at
+        )
+        self.sim.checkout(price, email=visitor["email"], client_reference_id=visitor["user_id"], at=at)
+        delay = visitor.get("payment_hours_late", 0) * 3600
+        of_payment = (
+            event for event in self.sim.events(since=known) if event["type"].startswith(("charge", "payment"))
+        )
+        self.story.late |= {event["id"]: delay for event in of_payment if delay}
 
     def settle_accounts(self) -> None:
         """Month by month: what Stripe takes for its own services, and what it sends to the bank."""
@@ -167,8 +204,10 @@ class _Life:
                 self._renew(at)
             case "pay":
                 self.sim.pay(act["invoice"], at=at, **self._exchange(at))
-            case "upgrade":
+            case "change_plan":
                 self.sim.change_plan(self.subscription, self._price(act["to"]), at=at)
+            case "waver":
+                self._waver(at, act)
             case "cancel":
                 self.sim.cancel(self.subscription, at=at)
             case "leave":
@@ -230,6 +269,11 @@ class _Life:
         if "paid_after" in act:
             self._note(at + dt.timedelta(days=act["paid_after"]), {"does": "pay", "invoice": invoice["id"]})
 
+    def _waver(self, at: dt.datetime, act: Role) -> None:
+        """Change the plan and change it back within the same second: Stripe's clock cannot tell which came last."""
+        for plan in (act["to"], self.row["plan"]):
+            self.sim.change_plan(self.subscription, self._price(plan), at=at)
+
     def _refund(self, at: dt.datetime, act: Role) -> None:
         charge = self._last_charge()
         amount = act.get("amount") or int(charge["amount"] * Fraction(act["share"]))
@@ -249,7 +293,3 @@ class _Life:
 
     def _exchange(self, at: dt.datetime) -> Obj:
         return self.stage.exchange(self.currency, at)
-
-
-def _is_asked_for(event: Obj) -> bool:
-    return handles(event["type"]) and event["type"] not in NOT_ASKED_FOR

@@ -17,7 +17,16 @@ from billing_site.demo.loading import load
 from invoices.models import Customer, Delivery, Invoice
 from partners.enums import PricingModel
 from partners.models import BilledPeriod, Contract
-from payments.models import Payment, StripeEvent
+from payments.models import (
+    AppliedVersion,
+    BalanceTransaction,
+    EventListing,
+    MrrMovement,
+    Payment,
+    Payout,
+    StripeEvent,
+)
+from payments.stripe.applying import apply_due_events, requeue_events
 from payments.stripe.sim import keeping
 from reporting.invariants import broken_invariants
 from reporting.models import Reconciliation
@@ -51,7 +60,7 @@ def company(stripe_file, django_db_setup, django_db_blocker):
 
 def tell(stripe_file):
     with override_settings(STRIPE_WEBHOOK_SECRETS=["whsec_" + "demo" * 8]):
-        load(DATES, stripe_file=stripe_file, customers=6)
+        load(DATES, stripe_file=stripe_file, customers=7)
 
 
 def totals():
@@ -83,7 +92,34 @@ def test_the_books_balance_and_stripes_agree_up_to_yesterday(company):
     assert list(Reconciliation.objects.values_list("break_count", flat=True)) == [0] * 8
     assert not Payment.objects.without_fee().exists()
     assert not StripeEvent.objects.pending().exists()
-    assert not StripeEvent.objects.dead().exists()
+    assert not AppliedVersion.objects.doubted().exists()
+
+
+def test_the_one_dead_letter_is_cured_by_another_try(company):
+    letter = StripeEvent.objects.dead().get()
+    assert "which has not arrived" in letter.last_error
+    requeue_events(events=StripeEvent.objects.dead(), now=DATES.ends_at)
+    assert apply_due_events(now=DATES.ends_at) == {"applied": 1}
+    assert Payment.objects.filter(user_id="usr_7301", status="succeeded").count() == 1
+
+
+def test_stripes_list_brought_what_no_webhook_did(company):
+    found = StripeEvent.objects.filter(source="list")
+    assert set(found.values_list("status", flat=True)) >= {"applied"}
+    assert found.count() == EventListing.objects.latest("listed_until").kept
+    assert StripeEvent.objects.unhandled().exists()
+
+
+def test_payouts_come_to_what_they_contain(company):
+    for payout in Payout.objects.all():
+        contents = BalanceTransaction.objects.of_payout(payout.stripe_payout_id)
+        assert contents.aggregate(net=Sum("net_cents"))["net"] == payout.amount_cents
+
+
+def test_somebody_grew_shrank_and_left(company):
+    moves = MrrMovement.objects.order_by("subscription", "occurred_at", "pk").values_list("subscription", "kind")
+    kinds = {one: [kind for other, kind in moves if other == one] for one, _ in moves}
+    assert ["new", "expansion", "contraction", "churn"] in kinds.values()
 
 
 def test_everything_went_to_its_customer_the_last_month_by_mail(company):

@@ -94,6 +94,13 @@ class Store:
             for place, obj in enumerate(memory["objects"]):
                 insort(self._orders[kind_of(obj)], (obj.get("created", 0), place, obj["id"]))
 
+    def forget(self, kind: str, object_id: str) -> None:
+        """Leave nothing of an object."""
+        with self.lock:
+            self.get(kind, object_id)
+            del self._objects[object_id]
+            self._orders[kind] = [order for order in self._orders[kind] if order[-1] != object_id]
+
     def delete(self, kind: str, object_id: str) -> Obj:
         """Leave only the tombstone Stripe shows of a deleted object."""
         self.get(kind, object_id)
