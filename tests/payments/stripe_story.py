@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from invoices.models import CreditNote, Customer, Invoice
-from payments.models import BalanceTransaction, Dispute, InvoicePayment, Payment, Payout, Refund, Subscription
+from payments.models import (
+    BalanceTransaction,
+    Dispute,
+    InvoicePayment,
+    MrrMovement,
+    Payment,
+    Payout,
+    Refund,
+    Subscription,
+)
 
 DAY = 86_400
 START = 1_767_225_600  # 2026-01-01 UTC
@@ -56,15 +65,22 @@ def books() -> dict[str, list[dict[str, Any]]]:
 
 
 def _rows(model, key: str, fields: list[str]) -> list[dict[str, Any]]:
-    return list(model.objects.order_by(key).values(key, *fields))
+    return list(model.objects.order_by(key, *fields).values(key, *fields))
 
 
 _SHOWN: dict[Any, list[str]] = {
-    Customer: ["stripe_customer_id", "name", "email", "address", "country", "user_id", "currency", "metadata"],
+    Customer: [
+        "stripe_customer_id", "name", "email", "address", "country", "user_id", "currency", "metadata",
+        "stripe_deleted_at",
+    ],
     Subscription: [
         "stripe_subscription_id", "customer__stripe_customer_id", "status", "plan", "quantity", "currency", "mrr_cents",
         "billing_cycle", "current_period_start", "current_period_end", "cancel_at_period_end", "canceled_at",
-        "created_at",
+        "created_at", "is_paused", "discount", "trial_end", "mrr_changes_at",
+    ],
+    MrrMovement: [
+        "subscription__stripe_subscription_id", "occurred_at", "currency", "kind", "before_cents", "after_cents",
+        "change_cents", "customer__stripe_customer_id",
     ],
     Invoice: [
         "stripe_invoice_id", "origin", "customer__stripe_customer_id", "user_id", "invoice_number", "status",
@@ -72,7 +88,7 @@ _SHOWN: dict[Any, list[str]] = {
         "credited_cents", "amount_due_cents", "billing_period_start", "billing_period_end", "issue_date", "due_date",
         "issued_at", "paid_at", "voided_at", "bill_to", "metadata", "lines__position", "lines__description",
         "lines__quantity", "lines__unit_price", "lines__amount_cents", "lines__tax_cents", "lines__stripe_line_id",
-        "lines__service_period_start", "lines__service_period_end",
+        "lines__service_period_start", "lines__service_period_end", "lines__discount_cents", "lines__tax_rate",
     ],
     InvoicePayment: [
         "stripe_id", "stripe_invoice_id", "stripe_payment_intent_id", "stripe_charge_id", "status",
@@ -101,5 +117,6 @@ _SHOWN: dict[Any, list[str]] = {
     CreditNote: [
         "stripe_credit_note_id", "invoice__stripe_invoice_id", "number", "status", "currency", "subtotal_cents",
         "tax_cents", "total_cents", "reduces_due_cents", "to_credit_cents", "to_refund_cents", "reason", "issue_date",
+        "lines__description", "lines__amount_cents", "lines__tax_cents", "lines__invoice_line__stripe_line_id",
     ],
 }  # fmt: skip
