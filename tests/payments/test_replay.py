@@ -10,9 +10,11 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from invoices.models import Customer
-from payments.models import Payment, StripeEvent, StripeObject
+from payments.models import BalanceTransaction, Payment, StripeEvent, StripeObject
 from payments.stripe.applying import apply_due_events
-from payments.stripe.fetching import keep_and_book, keep_object
+from payments.stripe.fetching import fetch_missing, keep_and_book, keep_object
+from payments.stripe.gateway import gateway_from_settings
+from payments.stripe.mirror import mirror_due_events
 from payments.stripe.replaying import replay
 from payments.stripe.sim import Sim
 from tests.payments.posting import event, keep
@@ -86,6 +88,43 @@ def test_one_object_can_be_replayed_alone(sim, capsys):
     booked(sim)
     customer = Customer.objects.get()
     assert "0 rows changed" in told(capsys, "--object", customer.stripe_customer_id)
+
+
+def test_each_change_is_named_when_asked(sim, capsys):
+    booked(sim)
+    customer = Customer.objects.get()
+    Customer.objects.update(name="Somebody else")
+    said = told(capsys, "--all", "-v", "2").splitlines()
+    [named] = [line for line in said if line.startswith(customer.stripe_customer_id)]
+    assert named.endswith("): 1 of invoices_customer")
+    assert said[-1].endswith("1 row changed (1 of invoices_customer).")
+
+
+def test_a_replay_of_fetched_lists_and_objects_asks_nobody_and_changes_nothing(stripe_sim, capsys):
+    stripe_sim.clock = lambda: int(NOW.timestamp())
+    live(stripe_sim)
+    keep(stripe_sim.events(), now=NOW)
+    apply_due_events(now=NOW)
+    gateway = gateway_from_settings()
+    mirror_due_events(gateway=gateway, now=NOW)
+    while fetch_missing(gateway=gateway, now=NOW).asked:
+        pass
+    assert StripeObject.objects.filter(object_type="list").exists()
+    before, asked = books(), len(stripe_sim.api.requests)
+    assert told(capsys, "--all").endswith("replayed: 0 rows changed.")
+    assert told(capsys, "--all").endswith("replayed: 0 rows changed.")
+    assert (books(), len(stripe_sim.api.requests)) == (before, asked)
+
+
+def test_the_lists_of_an_object_are_replayed_with_it(stripe_sim, capsys):
+    stripe_sim.charge(None, 100_00, at=START)
+    [payout] = stripe_sim.payout(at=START + 10 * 86_400)
+    keep(stripe_sim.events(), now=NOW)
+    apply_due_events(now=NOW)
+    fetch_missing(gateway=gateway_from_settings(), now=NOW)
+    BalanceTransaction.objects.update(stripe_payout_id="")
+    told(capsys, "--object", payout["id"])
+    assert BalanceTransaction.objects.of_payout(payout["id"]).exists()
 
 
 def test_a_day_limits_what_is_replayed(sim, capsys):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import sys
 from collections import Counter
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from rich.console import Console
 from rich.progress import Progress
 
+from payments.management.days import day
 from payments.models import StripeEvent, StripeObject
 from payments.querysets import StripeEventQuerySet
 from payments.stripe.handled import HANDLED_EVENT_TYPES, handles
@@ -29,7 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="everything that is stored")
-        parser.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="what was told on this day or later")
+        parser.add_argument("--since", type=day, metavar="YYYY-MM-DD", help="what was told on this day or later")
         parser.add_argument(
             "--object", metavar="ID", help="one object of Stripe's, such as in_123, with the lists that belong to it"
         )
@@ -82,11 +79,3 @@ def _told(replayed: Replayed) -> str:
 
 def _by_table(changed: Counter[str]) -> str:
     return ", ".join(f"{count} of {table}" for table, count in sorted(changed.items()))
-
-
-def _day(text: str) -> dt.datetime:
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2026-10-31.") from error
-    return dt.datetime.combine(day, dt.time(), ZoneInfo(settings.BILLING_TIME_ZONE))

@@ -105,7 +105,7 @@ def _book(told: Sequence[AnyFacts]) -> Counter[str]:
     versions = Versions.of({stripe_id for one in told for stripe_id in _named_by(one)})
     books = Books(versions.customers)
     together: dict[type[Facts], list[Facts]] = {}
-    alone: list[tuple[Facts, bool]] = []
+    alone: list[tuple[AnyFacts, bool]] = []
     for one in told:
         is_newest = versions.is_newest(one)
         if is_newest and type(one) in _SNAPSHOTS_TOGETHER:
