@@ -101,6 +101,10 @@ class Gateway:
         """Return one object, with the named fields expanded."""
         return self._get(_path(kind, object_id), {"expand": list(expand)} if expand else {})
 
+    def own_account(self) -> Json:
+        """Return the account that the key belongs to."""
+        return self._get("/v1/account", {}).body
+
     def list(self, kind: str, **filters: Any) -> Iterator[Json]:
         """Yield every object that passes Stripe's own filters, newest first, fetching page after page."""
         for page in self.pages(kind, **filters):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import transaction
+from djstripe.models import Account, APIKey
 
 from payments.models import StripeEvent
 from payments.stripe.applying import MOST_ATTEMPTS, delay_before_attempt
@@ -32,6 +33,7 @@ def mirror_due_events(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -
     What dj-stripe itself cannot do with an event stops no other: the books lean on what is fetched here.
     """
     point_djstripe_at(gateway)
+    _keep_no_key(gateway)
     outcomes: Counter[str] = Counter()
     while outcomes.total() < limit and not outcomes[UNREACHABLE]:
         event = _claim(now)
@@ -82,6 +84,25 @@ def _show(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
 def _is_gone(event: StripeEvent) -> bool:
     """Tell whether the object cannot be fetched any more; a deleted subscription can."""
     return event.type.endswith(".deleted") and event.object_type != "subscription"
+
+
+def _keep_no_key(gateway: Gateway) -> None:
+    """Let dj-stripe find the owner of its rows by asking Stripe: it would look for the key in a plain column."""
+    Account.get_or_retrieve_for_api_key = lambda _: _owner(gateway)
+    APIKey.objects.filter(secret=gateway.api_key).delete()
+
+
+def _owner(gateway: Gateway) -> Account:
+    """Return the account of the key, made from what Stripe says of it when it is first needed."""
+    told = _account(gateway)
+    # A bare row first: its own pictures belong to it.
+    owner, is_new = Account.objects.get_or_create(id=told["id"])
+    return Account.sync_from_stripe_data(as_djstripe_reads(gateway, told), api_key=gateway.api_key) if is_new else owner
+
+
+@cache
+def _account(gateway: Gateway) -> dict[str, Any]:
+    return gateway.own_account()
 
 
 @cache

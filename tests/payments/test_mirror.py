@@ -39,6 +39,19 @@ def test_the_mirror_shows_the_newest_of_each_object(booked):
     assert not djstripe.models.Event.objects.exists()
 
 
+def test_the_mirror_knows_its_owner_and_keeps_no_key(booked):
+    mirror_due_events(gateway=gateway_from_settings(), now=NOW)
+    owners = djstripe.models.Charge.objects.values_list("djstripe_owner_account__id", flat=True)
+    assert set(owners) == {booked.account["id"]}
+    assert not djstripe.models.APIKey.objects.exists()
+
+
+def test_a_key_that_dj_stripe_kept_before_is_forgotten(booked):
+    djstripe.models.APIKey.objects.get_or_create_by_api_key(booked.api_key)
+    mirror_due_events(gateway=gateway_from_settings(), now=NOW)
+    assert not djstripe.models.APIKey.objects.exists()
+
+
 def test_a_second_sweep_of_the_mirror_finds_nothing(booked):
     mirror_due_events(gateway=gateway_from_settings(), now=NOW)
     asked = len(booked.api.requests)
