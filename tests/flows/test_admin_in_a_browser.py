@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from invoices.models import Invoice
+from payments.models import Payment, StripeEvent
+from payments.stripe.applying import apply_due_events, apply_next_event
+from payments.stripe.sim import Sim
 from tests.back_office import a_break, a_document, a_paid_invoice, a_reconciliation, someone
-from tests.books import a_customer, a_draft, a_seller
+from tests.books import NOW, a_customer, a_draft, a_seller
+from tests.payments.posting import keep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
 
@@ -102,3 +108,29 @@ def test_a_break_is_resolved_with_a_reason(page):
     page.wait_for_selector("text=Resolved")
     row.refresh_from_db()
     assert row.status == "resolved"
+
+
+def test_a_dead_letter_is_read_retried_and_applied(page):
+    """A checkout was heard of long before its payment; by now the payment is here."""
+    sim = Sim()
+    sim.checkout(sim.price(19_00, "eur", product="Report", interval=None), client_reference_id="user-7")
+    checkout = next(event for event in sim.events() if event["type"] == "checkout.session.completed")
+    keep([checkout], now=NOW)
+    later = [NOW + dt.timedelta(days=day) for day in range(9)]
+    assert [apply_next_event(now=at) for at in later[:8]][-1] == "dead"
+    keep([event for event in sim.events() if event != checkout], now=later[8])
+    apply_due_events(now=later[8])
+
+    page.goto("/admin/")
+    page.click("a:has-text('1 dead letter')")
+    page.click("text=checkout.session.completed")
+    page.click("summary:has-text('which has not arrived')")
+    page.wait_for_selector("text=Traceback (most recent call last)")
+    page.click("a:has-text('Retry')")
+    page.click("button:has-text('Retry')")
+    page.wait_for_selector("text=Waiting for a worker")
+    apply_due_events(now=timezone.now())
+    page.goto("/admin/payments/stripeevent/?view=dead")
+    page.wait_for_selector("#stripe-health .health-success >> text=0")
+    assert StripeEvent.objects.get(event_id=checkout["id"]).status == "applied"
+    assert Payment.objects.get().user_id == "user-7"
