@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.http.request import UnreadablePostError
 from django.urls import resolve
 from django.utils import timezone
+from django.utils.log import log_response
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -68,14 +69,14 @@ def webhook(request: HttpRequest, endpoint: UUID | None = None) -> HttpResponse:
         body = _body_of(request)
         verify(body, request.headers.get("Stripe-Signature", ""), door.secrets, now=int(now.timestamp()))
         is_new = keep_event(body=body, headers=request.headers, now=now, door=door)
-    except UnknownEndpoint as refusal:
-        return _answer(404, refusal)
-    except LengthNotTold as refusal:
-        return _answer(411, refusal)
-    except TooLarge as refusal:
-        return _answer(413, refusal)
-    except (BadSignature, NotAnEvent, OtherMode, OtherAccount, UnreadablePostError) as refusal:
-        return _answer(400, refusal)
+    except UnknownEndpoint as reason:
+        return _refused(request, 404, reason)
+    except LengthNotTold as reason:
+        return _refused(request, 411, reason)
+    except TooLarge as reason:
+        return _refused(request, 413, reason)
+    except (BadSignature, NotAnEvent, OtherMode, OtherAccount, UnreadablePostError) as reason:
+        return _refused(request, 400, reason)
     if is_new:
         transaction.on_commit(lambda: nudge(apply_stripe_events))
     return HttpResponse("Kept.", content_type="text/plain")
@@ -106,5 +107,8 @@ def _body_of(request: HttpRequest) -> bytes:
     return request.body
 
 
-def _answer(status: int, refusal: Exception) -> HttpResponse:
-    return HttpResponse(str(refusal), status=status, content_type="text/plain; charset=utf-8")
+def _refused(request: HttpRequest, status: int, reason: Exception) -> HttpResponse:
+    """Answer with the reason and log it; what a sender who is not proved wrote is in neither."""
+    answer = HttpResponse(str(reason), status=status, content_type="text/plain; charset=utf-8")
+    log_response("Webhook refused: %s", reason, response=answer, request=request)
+    return answer

@@ -203,6 +203,15 @@ def test_a_signature_within_five_minutes_either_way_is_good(age):
     assert post(WHOLE, age=age).status_code == 200
 
 
+def test_why_a_webhook_was_refused_is_logged(caplog):
+    post(WHOLE, signature="")
+    post(body_of(event(type=None)))
+    assert caplog.messages == [
+        "Webhook refused: The Stripe-Signature header is missing.",
+        "Webhook refused: Stripe's event.type should be text, not null.",
+    ]
+
+
 def test_an_unverified_request_writes_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
         post(WHOLE, signature=f"t={NOW},v1={'a' * 64}")
