@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 from copy import deepcopy
 
 import psycopg
@@ -137,6 +138,19 @@ def test_lines_are_asked_for_once_however_many_events_left_them_out(stripe):
     mirror_due_events(gateway=gateway_from_settings(), now=NOW)
     asked = [request.query for request in stripe.api.requests if request.path.endswith("/lines")]
     assert asked.count("limit=100") == 1
+
+
+def test_items_an_event_left_out_are_listed_and_kept_inside_their_subscription(stripe):
+    buyer = stripe.customer("Acorn", at=START)
+    subscription = stripe.subscribe(buyer, stripe.price(10_00, "usd", at=START), quantity=3, at=START)
+    told = next(one for one in stripe.events() if one["type"] == "customer.subscription.created")
+    told["data"]["object"]["items"] |= {"data": [], "has_more": True}
+    book([told])
+    assert Subscription.objects.get().mrr_cents == 0
+    mirror_due_events(gateway=gateway_from_settings(), now=NOW)
+    assert Subscription.objects.get().mrr_cents == 30_00
+    kept = StripeObject.objects.get(stripe_id=subscription["id"])
+    assert json.loads(bytes(kept.payload))["items"]["has_more"] is False
 
 
 def test_a_failed_attempt_hangs_on_its_invoice(stripe):
