@@ -113,7 +113,7 @@ def ids_asked_for(written: str | None) -> list[str]:
     return [part for part in (written or "").replace("\x00", "").split(",") if part]
 
 
-def said_about(stripe_ids: Iterable[str], request: HttpRequest, *, but: int = 0) -> Iterator[Panel]:
+def said_about(stripe_ids: Iterable[str | None], request: HttpRequest, *, but: int = 0) -> Iterator[Panel]:
     """Tell what Stripe said of some objects, the newest first: events, and what we fetched. `but` is left out."""
     ids = [one for one in dict.fromkeys(stripe_ids) if one]
     if not ids or not may_see(request, StripeEvent):

@@ -94,17 +94,17 @@ def invoice_evidence(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
     if invoice.stripe_invoice_id:
         ties = InvoicePayment.objects.of_invoice(invoice.stripe_invoice_id).values_list("stripe_id", flat=True)
         notes = invoice.credit_notes.values_list("stripe_credit_note_id", flat=True)
-        yield from said_about([invoice.stripe_invoice_id, *ties, *filter(None, notes)], request)
+        yield from said_about([invoice.stripe_invoice_id, *ties, *notes], request)
 
 
 @register(Customer)
 def customer_evidence(customer: Customer, request: HttpRequest) -> Iterator[Panel]:
-    yield from said_about(filter(None, [customer.stripe_customer_id]), request)
+    yield from said_about([customer.stripe_customer_id], request)
 
 
 @register(CreditNote)
 def credit_note_evidence(note: CreditNote, request: HttpRequest) -> Iterator[Panel]:
-    yield from said_about(filter(None, [note.stripe_credit_note_id]), request)
+    yield from said_about([note.stripe_credit_note_id], request)
 
 
 @register(BalanceTransaction)
