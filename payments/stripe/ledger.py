@@ -6,12 +6,12 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
 
 from payments.models import BalanceTransaction, StripeObject
+from payments.stripe.booking import book_movements
 from payments.stripe.facts import BalanceTransactionFacts
 from payments.stripe.projections import facts_from_object
 
@@ -27,14 +27,16 @@ def movements_of(
 
 @transaction.atomic
 def keep_movements(*, fetched: Sequence[Mapping[str, Any]], fetched_at: dt.datetime, api_version: str) -> int:
-    """Keep the movements the ledger does not have yet, with what Stripe answered; return how many. Known ones stay."""
-    facts = movements_of(fetched, fetched_at=fetched_at, api_version=api_version)
-    ids = [one.stripe_id for one in facts]
-    known = set(BalanceTransaction.objects.filter(stripe_id__in=ids).values_list("stripe_id", flat=True))
-    new = {one.stripe_id: one for one in facts if one.stripe_id not in known}
+    """Keep the movements the ledger does not have yet, with what Stripe answered; return how many. Known ones stay.
+
+    The payments that they bring in learn their fee and net.
+    """
+    facts = {one.stripe_id: one for one in movements_of(fetched, fetched_at=fetched_at, api_version=api_version)}
+    known = BalanceTransaction.objects.filter(stripe_id__in=facts).values_list("stripe_id", flat=True)
+    new = {stripe_id: facts[stripe_id] for stripe_id in facts.keys() - set(known)}
     evidence = [_kept(obj, fetched_at, api_version) for obj in fetched if obj["id"] in new]
     StripeObject.objects.bulk_create(evidence, ignore_conflicts=True)
-    BalanceTransaction.objects.bulk_create([_row(one) for one in new.values()], ignore_conflicts=True)
+    book_movements(sorted(new.values(), key=lambda one: one.stripe_id))
     return len(new)
 
 
@@ -47,22 +49,4 @@ def _kept(obj: Mapping[str, Any], fetched_at: dt.datetime, api_version: str) -> 
         payload=payload,
         sha256=hashlib.sha256(payload).hexdigest(),
         fetched_at=fetched_at,
-    )
-
-
-def _row(facts: BalanceTransactionFacts) -> BalanceTransaction:
-    return BalanceTransaction(
-        stripe_id=facts.stripe_id,
-        type=facts.kind,
-        reporting_category=facts.reporting_category,
-        source_id=facts.source_id,
-        amount_cents=facts.amount_cents,
-        fee_cents=facts.fee_cents,
-        net_cents=facts.net_cents,
-        currency=facts.currency,
-        exchange_rate=facts.exchange_rate,
-        fee_details=[asdict(part) for part in facts.fee_details],
-        description=facts.description,
-        available_at=facts.available_at,
-        created_at=facts.created_at or dt.datetime.fromtimestamp(facts.order.created, tz=dt.UTC),
     )

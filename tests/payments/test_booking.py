@@ -11,13 +11,12 @@ import pytest
 from django.db import connection, transaction
 
 from invoices.models import Customer, Invoice
-from payments.models import Dispute, Payment, Refund, StripeEvent, Subscription
+from payments.models import Dispute, InvoicePayment, Payment, Payout, Refund, StripeEvent, Subscription
 from payments.stripe.applying import (
     apply_due_events,
     apply_next_event,
     delay_before_attempt,
     requeue_events,
-    skip_event,
 )
 from payments.stripe.fetching import keep_and_book
 from payments.stripe.sim import CardFees, Settlement, Sim
@@ -256,18 +255,56 @@ def test_after_eight_attempts_an_event_is_laid_aside_until_somebody_asks():
     assert apply_next_event(now=now) == "retried"
 
 
-def test_a_dead_event_can_be_skipped_with_a_reason():
-    keep([event()], now=NOW)
-    StripeEvent.objects.update(status="dead")
-    skip_event(event=StripeEvent.objects.get(), reason="a test of the bank", by="ada")
-    row = StripeEvent.objects.get()
-    assert (row.status, row.skipped_reason, row.skipped_by) == ("skipped", "a test of the bank", "ada")
-
-
 def test_waiting_grows_four_times_each_attempt():
     waits = [delay_before_attempt(attempt, jitter=0.5).total_seconds() for attempt in range(1, 8)]
     assert waits == [10, 40, 160, 640, 2560, 10240, 40960]
     assert delay_before_attempt(1, jitter=0) == dt.timedelta(seconds=9)
+
+
+def test_a_dispute_tells_what_it_costs_whatever_comes_last(sim):
+    paid = sim.charge(sim.customer("Acorn", at=START), 29_99, at=START)
+    disputed = sim.dispute(paid, at=START + DAY)
+    sim.close_dispute(disputed, won=True, at=START + 9 * DAY)
+    found = []
+    for events in (sim.events(), sim.events()[::-1]):
+        with transaction.atomic():
+            settle(events)
+            ours = Dispute.objects.get()
+            found.append((ours.withdrawn_cents, ours.reinstated_cents, ours.fee_cents, ours.settlement_currency))
+            transaction.set_rollback(True)
+    assert found[0] == found[1]
+    assert found[0][:2] == (2999, 2999)
+    assert found[0][3] == "USD"
+
+
+def test_a_payout_is_copied_with_its_way_and_its_failure():
+    told = {
+        "id": "po_1", "object": "payout", "amount": 1000, "arrival_date": START, "automatic": False, "created": START,
+        "balance_transaction": "txn_1", "currency": "usd", "failure_code": "account_closed", "method": "instant",
+        "failure_message": "The bank account has been closed.", "status": "failed",
+        "reconciliation_status": "not_applicable",
+    }  # fmt: skip
+    settle([event(type="payout.failed", data={"object": told})])
+    payout = Payout.objects.get()
+    assert (payout.is_automatic, payout.method, payout.reconciliation_status) == (False, "instant", "not_applicable")
+    assert (payout.failure_code, payout.failure_message) == ("account_closed", "The bank account has been closed.")
+    assert payout.stripe_balance_transaction_id == "txn_1"
+
+
+def test_a_failed_attempt_hangs_on_its_invoice_also_when_their_tie_was_given_up(sim):
+    told = live(sim)
+    settle(sim.events())
+    attempt = Payment.objects.get(failure_code="card_declined")
+    tie = InvoicePayment.objects.filter(stripe_invoice_id=told["declined"]["id"])
+    named = {"payment": {"type": "payment_intent", "payment_intent": attempt.stripe_payment_intent_id}}
+    given_up = {
+        "id": "inpay_given_up", "object": "invoice_payment", "amount_requested": 8700, "created": START,
+        "currency": "usd", "invoice": told["declined"]["id"], "is_default": True, "status": "canceled", **named,
+    }  # fmt: skip
+    keep_and_book(answered=given_up, api_version="2026-05-27.dahlia", now=NOW)
+    assert tie.exists()
+    attempt.refresh_from_db()
+    assert attempt.invoice.stripe_invoice_id == told["declined"]["id"]
 
 
 def test_a_credit_note_waits_for_its_invoice(sim):
@@ -276,17 +313,6 @@ def test_a_credit_note_waits_for_its_invoice(sim):
     keep([note], now=NOW)
     assert apply_next_event(now=NOW) == "retried"
     assert f"reduces invoice {told['renewal']['id']}, which has not arrived." in StripeEvent.objects.get().last_error
-
-
-def test_an_event_costs_few_queries(sim, django_assert_max_num_queries):
-    live(sim)
-    keep(sim.events(), now=NOW)
-    while True:
-        with django_assert_max_num_queries(20) as asked:
-            outcome = apply_next_event(now=NOW)
-        if not outcome:
-            break
-    assert len(asked) <= 3
 
 
 @pytest.mark.django_db(transaction=True)
