@@ -17,7 +17,8 @@ from billing_site.kit.exports import ExportMixin
 from invoices.models import Customer, Invoice
 from invoices.resources import CustomerResource
 
-_COPIED = ("name", "email", "currency")
+_COPIED = ("name", "email", "address", "country", "currency")
+_SAID = "Name, e-mail, address, country and currency come from Stripe; change them there."
 
 
 @admin.register(Customer)
@@ -82,7 +83,7 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
             return super().get_fieldsets(request, obj)
         (_, first), *rest = self.fieldsets
         return (
-            (None, {**first, "description": "Name, e-mail and currency come from Stripe; change them there."}),
+            (None, {**first, "description": _SAID}),
             *rest,
         )
 

@@ -284,10 +284,13 @@ def test_a_customer_is_added_and_changed(manager):
 def test_what_stripe_says_of_its_customer_is_changed_there(manager):
     customer = a_customer(stripe_customer_id="cus_1")
     manager.post(
-        page_of(customer), {"name": "Mine", "currency": "JPY", "language": "en", "time_zone": "UTC", "country": "FR"}
+        page_of(customer),
+        {"name": "Mine", "currency": "JPY", "country": "FR", "language": "de", "time_zone": "UTC", "tax_id": "DE1"},
     )
+    said = (customer.name, customer.currency, customer.country)
     customer.refresh_from_db()
-    assert (customer.name, customer.currency, customer.country) == ("Nordlicht Grundbuch AG", "EUR", "FR")
+    assert (customer.name, customer.currency, customer.country) == said
+    assert (customer.language, customer.tax_id) == ("de", "DE1")
 
 
 def test_a_customer_shows_what_is_owed_and_held(manager):

@@ -140,6 +140,25 @@ def test_a_coupon_on_free_items_takes_nothing() -> None:
     assert mrr_by_item([RecurringItem(price=price("0"))], [amount(100)], at=NOW) == (0,)
 
 
+@pytest.mark.parametrize(
+    ("code", "yearly", "expected"),
+    [
+        ("USD", ["10000", "10000"], (833, 833)),  # 833.33 each; together they would be 1666.67
+        ("JPY", ["10000", "10006"], (833, 834)),  # 833.83 yen is 834
+        ("KWD", ["10000", "10006"], (833, 834)),  # 0.834 dinar
+        ("ISK", ["10000"], (833,)),
+    ],
+)
+def test_each_item_is_rounded_for_itself_in_the_minor_units_of_its_currency(code, yearly, expected) -> None:
+    items = [RecurringItem(price=price(one, currency=code, interval="year")) for one in yearly]
+    assert mrr_by_item(items, at=NOW) == expected
+
+
+def test_usage_beside_a_licence_adds_nothing() -> None:
+    items = [RecurringItem(price=price()), RecurringItem(price=price("5", metered=True), quantity=1000)]
+    assert mrr_by_item(items, at=NOW) == (2999, 0)
+
+
 def test_tax_inside_the_price_is_not_recurring_revenue() -> None:
     item = RecurringItem(price=price("11900"), inclusive_tax_percent=Decimal(19))
     assert worth(item) == 10000

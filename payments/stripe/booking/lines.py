@@ -38,16 +38,12 @@ def book_credit_lines(books: Books, note: CreditNote, facts: CreditNoteFacts) ->
     found = InvoiceLine.objects.filter(invoice_id=note.invoice_id, stripe_line_id__in=credited) if credited else ()
     ids = {line.stripe_line_id: line.pk for line in found}
     lines = [fitted(CreditNoteLine, _credit_line(line, ids.get(line.invoice_line_id))) for line in facts.lines]
-    written = copy_stripe_lines(of=note, lines=lines, are_all=facts.lines_are_complete)
-    if written:
-        books.changed["credit_note_lines"] += written
+    books.count(CreditNoteLine, copy_stripe_lines(of=note, lines=lines, are_all=facts.lines_are_complete))
 
 
 def _copy(books: Books, invoice: Invoice, told: tuple[InvoiceLineFacts, ...]) -> None:
     lines = [fitted(InvoiceLine, _invoice_line(line, position)) for position, line in enumerate(told, start=1)]
-    written = copy_stripe_lines(of=invoice, lines=lines)
-    if written:
-        books.changed["invoice_lines"] += written
+    books.count(InvoiceLine, copy_stripe_lines(of=invoice, lines=lines))
 
 
 def _invoice_line(line: InvoiceLineFacts, position: int) -> dict[str, Any]:

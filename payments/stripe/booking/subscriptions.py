@@ -37,7 +37,8 @@ def book_subscription(books: Books, facts: SubscriptionFacts, *, is_newest: bool
     if is_new:
         version.subscription = row
     _keep_versions(books, versions, terms)
-    _keep_movements(books, row, story.movements)
+    # Movements come of versions: before the first version there are none to look for.
+    _keep_movements(books, row, story.movements, present=_movements_of(row) if present else [])
 
 
 def recount_worth(*, now: dt.datetime) -> Counter[str]:
@@ -59,7 +60,7 @@ def _recount(books: Books, row: Subscription) -> None:
     terms, story = _story(versions, row.mrr_changes_at)
     until = {"mrr_counted_until": row.mrr_changes_at}
     books.copy(Subscription, key={"pk": row.pk}, fields=until | _worth(story, terms[-1]))
-    _keep_movements(books, row, story.movements)
+    _keep_movements(books, row, story.movements, present=_movements_of(row))
 
 
 def _version(facts: SubscriptionFacts) -> SubscriptionVersion:
@@ -122,26 +123,35 @@ def _worth(story: Story, newest: Terms) -> dict[str, Any]:
 
 def _keep_versions(books: Books, versions: Sequence[SubscriptionVersion], terms: Sequence[Terms]) -> None:
     """Write the new version, and of older ones what a coupon known by now makes of their worth."""
-    for version, known in zip(versions, terms, strict=True):
-        worth = _told(version, known).worth_cents(version.seen_created)
-        if version.pk is None or version.mrr_cents != worth:
-            version.mrr_cents = worth
-            version.save()
-            books.changed["subscription_versions"] += 1
+    worth = [
+        _told(version, known).worth_cents(version.seen_created) for version, known in zip(versions, terms, strict=True)
+    ]
+    changed = [
+        version for version, cents in zip(versions, worth, strict=True) if version.pk and version.mrr_cents != cents
+    ]
+    new = [version for version in versions if version.pk is None]
+    for version, cents in zip(versions, worth, strict=True):
+        version.mrr_cents = cents
+    if changed:
+        SubscriptionVersion.objects.bulk_update(changed, ["mrr_cents"])
+    SubscriptionVersion.objects.bulk_create(new)
+    books.count(SubscriptionVersion, len(changed) + len(new))
 
 
-def _keep_movements(books: Books, row: Subscription, movements: Sequence[Movement]) -> None:
+def _movements_of(row: Subscription) -> list[MrrMovement]:
+    return list(row.mrr_movements.order_by("occurred_at", "pk"))
+
+
+def _keep_movements(
+    books: Books, row: Subscription, movements: Sequence[Movement], *, present: Sequence[MrrMovement]
+) -> None:
     """Write only what differs: the movements from the first one on that is told otherwise now."""
     wanted = [_movement(row, movement) for movement in movements]
-    present = list(row.mrr_movements.order_by("occurred_at", "pk"))
     same = _in_common([_said(one) for one in present], [_said(one) for one in wanted])
     if present[same:]:
         row.mrr_movements.filter(pk__in=[one.pk for one in present[same:]]).delete()
-    if wanted[same:]:
-        MrrMovement.objects.bulk_create(wanted[same:])
-    changed = max(len(present), len(wanted)) - same
-    if changed:
-        books.changed["mrr_movements"] += changed
+    MrrMovement.objects.bulk_create(wanted[same:])
+    books.count(MrrMovement, max(len(present), len(wanted)) - same)
 
 
 def _movement(row: Subscription, movement: Movement) -> MrrMovement:
