@@ -14,7 +14,7 @@ from invoices.sending import send_delivery
 from invoices.services import mark_sent, queue_invoice
 from invoices.services.sending import record_failure
 
-GONE = "Pennine Property Search Ltd"
+BOUNCES = "Harborview Mortgage Tech Inc."
 _SOON = dt.timedelta(minutes=20)
 
 
@@ -36,10 +36,10 @@ def _upload(paper: Invoice | CreditNote, at: dt.datetime) -> None:
 
 
 def _mail(invoice: Invoice, at: dt.datetime) -> None:
-    """Send it, unless nobody reads mail there any more."""
+    """Send it, unless the address of this customer is gone."""
     with as_if(at):
         delivery = queue_invoice(invoice=invoice, by=BOOKED_BY, now=at)
-        if invoice.customer.name == GONE:
+        if invoice.customer.name == BOUNCES:
             refusal = f"The mail server refused {delivery.recipient}: 550 5.1.1 mailbox unavailable"
             record_failure(delivery=delivery, error=refusal, is_final=True, now=at)
             return

@@ -47,7 +47,7 @@ BEGIN
     END IF;
     IF (OLD.state, NEW.state) = ('queued', 'sending') THEN
         may_change := may_change || the_mail;
-    ELSIF OLD.state IN ('sent', 'marked', 'failed') THEN
+    ELSIF OLD.state IN ('sent', 'marked', 'failed') OR (OLD.state, NEW.state) = ('sending', 'sending') THEN
         may_change := ARRAY[]::text[];
     END IF;
     IF (to_jsonb(NEW) - may_change) IS DISTINCT FROM (to_jsonb(OLD) - may_change) THEN

@@ -189,7 +189,8 @@ def test_a_credit_note_is_sent_too(office):
 
 
 @pytest.mark.parametrize(
-    "name", ["Evil\r\nBcc: thief@example.com", "Evil\nSubject: free", "a\u2028b", "tab\there", 'quo"ted\\ <a@b.c>, x']
+    "name",
+    ["Evil\r\nBcc: thief@example.com", "Evil\nSubject: free", "a\u2028b", "bell\x07\x1b", 'quo"ted\\ <a@b.c>, x'],
 )
 def test_a_name_cannot_write_a_header(office, name):
     seller = a_seller(name=name, legal_name=name)
@@ -198,6 +199,7 @@ def test_a_name_cannot_write_a_header(office, name):
     assert office.recipients == [TO]
     assert (mail["bcc"], len(mail.get_all("subject")), len(mail.get_all("from"))) == (None, 1, 1)
     assert mail["from"].addresses[0].addr_spec == "billing@mail.parcelbase.example"
+    assert str(mail["subject"]).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -535,6 +537,13 @@ def test_sql_cannot_rewrite_the_log(name):
     with pytest.raises(DatabaseError, match=refusal), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FORBIDDEN[name].format(id=delivery.pk, draft=draft.pk, other=other.pk))
     assert list(Delivery.objects.values()) == before
+
+
+def test_a_claim_cannot_be_taken_over():
+    delivery = queued()
+    Delivery.objects.filter(pk=delivery.pk).update(state="sending", claimed_at=NOW)
+    with pytest.raises(DatabaseError, match="cannot be changed"), transaction.atomic():
+        Delivery.objects.filter(pk=delivery.pk).update(state="sending", claimed_at=NOW + PATIENCE)
 
 
 def test_a_claim_needs_a_waiting_row(office):
