@@ -53,17 +53,18 @@ def copy_stripe_lines(*, of: Invoice | CreditNote, lines: Sequence[Mapping[str, 
 
     Lines keep their rows, as credit notes refer to them. If these `are_all`, those that Stripe no longer names go.
     """
-    known = _numbered((row.stripe_line_id, row) for row in of.lines.order_by("pk"))
+    kept: Any = of.lines  # of either model
+    known = _numbered((row.stripe_line_id, row) for row in kept.order_by("pk"))
     wanted = _numbered((line["stripe_line_id"], line) for line in lines)
-    new = [of.lines.model(**_owned_by(of), **line) for key, line in wanted.items() if key not in known]
+    new = [kept.model(**_owned_by(of), **line) for key, line in wanted.items() if key not in known]
     changed = [known[key] for key, line in wanted.items() if key in known and _says(known[key], line)]
     gone = [row.pk for key, row in known.items() if key not in wanted] if are_all else []
     if gone:
-        of.lines.filter(pk__in=gone).delete()
+        kept.filter(pk__in=gone).delete()
     if changed:
-        of.lines.bulk_update(changed, fields=[*lines[0]])
+        kept.bulk_update(changed, fields=[*lines[0]])
     if new:
-        of.lines.bulk_create(new)
+        kept.bulk_create(new)
     return len(gone) + len(changed) + len(new)
 
 
