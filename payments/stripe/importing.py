@@ -39,6 +39,7 @@ KINDS: Final = (
     _kind("invoice", expand=["data.payments"]),
     _kind("open_invoice", "invoice", is_dated=False, status="open", expand=["data.payments"]),
     _kind("invoice_payment"),
+    _kind("payment_intent", expand=["data.latest_charge"]),
     _kind("charge", expand=["data.balance_transaction"]),
     _kind("refund"),
     _kind("dispute"),
@@ -147,12 +148,21 @@ def _take(gateway: Gateway, answer: Answer) -> tuple[Counter[str], dict[str, str
 
 
 def _take_one(gateway: Gateway, obj: Json, answer: Answer) -> Counter[str]:
+    if _is_untried(obj):
+        return Counter()
     changed = _fetch_owner(gateway, obj, answer.at)
     facts = facts_of(keep_object(answered=obj, api_version=answer.api_version, now=answer.at))
     changed += book(facts)
     with suppress(BeingFetched):
         changed += fetch_left_out(gateway=gateway, facts=facts, now=answer.at)
     return changed
+
+
+def _is_untried(obj: Json) -> bool:
+    """Tell whether this is an intent that nobody has tried to pay, such as of a page that was left: no payment yet."""
+    if obj["object"] != "payment_intent" or obj["status"] == "canceled":
+        return False
+    return not (obj["latest_charge"] or obj["last_payment_error"])
 
 
 def _fetch_owner(gateway: Gateway, obj: Json, at: dt.datetime) -> Counter[str]:
