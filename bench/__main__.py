@@ -52,7 +52,9 @@ def _table(outcomes: list[Outcome]) -> Table:
         duel = one.duel
         sides = [f"{side.called}: {duel.shown(seconds)}" for side, seconds in _sides(one)]
         verdict = one.mark if one.is_reached else f"[red]{one.mark}, missed[/red]"
-        table.add_row(f"{duel.what}{one.note}", *sides, f"{one.ratio:.2g}x", verdict)
+        table.add_row(
+            f"{duel.what}{one.note}", *sides, f"{one.ratio:.0f}x" if one.ratio >= 10 else f"{one.ratio:.2g}x", verdict
+        )
     return table
 
 

@@ -81,5 +81,7 @@ def _answered(wire: socket.socket, request: bytes) -> float:
 
 def _is_whole(answer: bytes) -> bool:
     head, end, body = answer.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" in head.lower():
+        return body.endswith(b"0\r\n\r\n")
     length = next((line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), None)
     return bool(end) and length is not None and len(body) >= int(length.split(b":")[1])
