@@ -52,9 +52,8 @@ def _table(outcomes: list[Outcome]) -> Table:
         duel = one.duel
         sides = [f"{side.called}: {duel.shown(seconds)}" for side, seconds in _sides(one)]
         verdict = one.mark if one.is_reached else f"[red]{one.mark}, missed[/red]"
-        table.add_row(
-            f"{duel.what}{one.note}", *sides, f"{one.ratio:.0f}x" if one.ratio >= 10 else f"{one.ratio:.2g}x", verdict
-        )
+        ratio = f"{one.ratio:.0f}x" if one.ratio >= 10 else f"{one.ratio:.1f}x"
+        table.add_row(f"{duel.what}{one.note}", *sides, ratio, verdict)
     return table
 
 
