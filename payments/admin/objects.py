@@ -77,7 +77,9 @@ class AppliedVersionAdmin(ReadOnlyAdmin):
     views = (View("In doubt", "doubted"),)
 
     def kind(self, row: AppliedVersion) -> str:
-        return row.object_type.replace("_", " ") or self.get_empty_value_display()
+        """A part has an id of its own: that of its owner, then what it is."""
+        part = row.stripe_id.partition("/")[2]
+        return part or row.object_type.replace("_", " ") or self.get_empty_value_display()
 
     kind.short_description = "Object"  # type: ignore[attr-defined]
     kind.admin_order_field = "object_type"  # type: ignore[attr-defined]
@@ -95,7 +97,7 @@ class AppliedVersionAdmin(ReadOnlyAdmin):
     doubt.admin_order_field = "doubted_at"  # type: ignore[attr-defined]
 
     def said(self, row: AppliedVersion) -> Any:
-        url = about_url(StripeEvent, [row.stripe_id])
+        url = about_url(StripeEvent, [row.stripe_id.partition("/")[0]])
         return format_html('<a class="text-link" href="{}">Events</a>', url)
 
     said.short_description = "What Stripe said"  # type: ignore[attr-defined]

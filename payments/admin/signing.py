@@ -24,6 +24,10 @@ from payments.models import SigningSecret
 from payments.stripe.doors import add_signing_secret, retire_signing_secret, rotate_secret
 
 _PERMISSION = "payments.change_signingsecret"
+_NO_ENDPOINT = (
+    "There is no endpoint with an address of its own yet: set STRIPE_WEBHOOK_UUID beside STRIPE_WEBHOOK_SECRETS, "
+    "and migrate. The secrets of /stripe/webhook/ are changed in the environment."
+)
 
 
 class _SecretInput(UnfoldAdminPasswordWidget):
@@ -50,6 +54,8 @@ class SecretForm(QuestionForm):
             (str(row["djstripe_uuid"]), f"{row['djstripe_uuid']} ({'live' if row['livemode'] else 'test'})")
             for row in _endpoints()
         ]
+        if not self.fields["endpoint"].choices:  # type: ignore[attr-defined]
+            self.explanation = _NO_ENDPOINT
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -155,7 +161,7 @@ def _doors(request: HttpRequest) -> Panel:
         "Webhook endpoints",
         ("Address to give to Stripe", "Endpoint", "Mode", "Own secret"),
         rows,
-        none="There is no endpoint yet: set STRIPE_WEBHOOK_SECRETS, or STRIPE_WEBHOOK_UUID with it.",
+        none=_NO_ENDPOINT,
         note="Below: further secrets that may sign for an endpoint, such as while one replaces another.",
         is_wide=True,
     )
