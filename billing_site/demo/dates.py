@@ -35,7 +35,9 @@ class Dates:
         return min(month.start + dt.timedelta(days=on - 1), month.last_day)
 
     def named(self, written: Mapping[str, int]) -> dt.date:
-        """Return the day written as {"ago": 3, "on": 17}."""
+        """Return the day written as {"ago": 3, "on": 17} in months, or as {"days_ago": 1}."""
+        if "days_ago" in written:
+            return self.as_of - dt.timedelta(days=written["days_ago"])
         return self.day(written["ago"], written["on"])
 
     def at(self, day: dt.date, hour: int = 9, minute: int = 0) -> dt.datetime:

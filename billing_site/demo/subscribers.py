@@ -157,7 +157,9 @@ class _Life:
     def __init__(self, stage: _Stage, row: Role) -> None:
         self.stage, self.sim, self.dates, self.row = stage, stage.sim, stage.dates, row
         self._agenda: list[tuple[dt.datetime, int, Role]] = []
-        self._declined_months = {self.dates.month(act["ago"]).label(): act for act in self._acts() if "on" not in act}
+        self._declined_months = {
+            self.dates.month(act["ago"]).label(): act for act in self._acts() if act["does"] == "decline"
+        }
 
     def run(self) -> None:
         joins_at = self._at(self.dates.named(self.row["joined"]))
@@ -165,7 +167,7 @@ class _Life:
             return
         self._join(joins_at)
         for act in self._acts():
-            if "on" in act:
+            if act["does"] != "decline":
                 self._note(self._at(self.dates.named(act)), act)
         while (upcoming := self._next()) is not None:
             self._play(*upcoming)
