@@ -52,6 +52,7 @@ STEPS = [
         arguments=lambda now: ["--month", last_month(now)],
     ),
     Step(phase="after", says="Reconciling yesterday with Stripe", command="reconcile"),
+    Step(phase="after", says="Reading Stripe's list of events", command="list_stripe_events", is_silent=True),
     Step(phase="after", says="Adding up the revenue", command="show_demo"),
     Step(phase="check", says="Checking the demo", command="check_demo"),
 ]
