@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 from django.apps import apps
@@ -67,6 +68,24 @@ def drain(gateway: Gateway, *, now: dt.datetime) -> None:
     waiting = list(StripeEvent.objects.pending().values_list("type", "last_error"))
     doubted = list(AppliedVersion.objects.doubted().values_list("stripe_id", flat=True))
     raise AssertionError(f"Not done after 20 days: {waiting}; in doubt: {doubted}")
+
+
+def differences(ours: dict[str, Any], others: dict[str, Any]) -> list[str]:
+    """Tell two readings of the books apart, one line a value."""
+    return [
+        f"{table} {number}, {name}: {mine.get(name)!r}, not {theirs.get(name)!r}"
+        for table in ours
+        for number, (mine, theirs) in enumerate(zip_longest(ours[table], others[table], fillvalue={}))
+        for name in mine | theirs
+        if mine.get(name) != theirs.get(name)
+    ]
+
+
+def broken_invariants() -> list[tuple[str, str]]:
+    """Ask the database whether its books balance."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, detail FROM billing_invariants")
+        return cursor.fetchall()
 
 
 def forget_everything() -> None:
