@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
 from functools import partial
@@ -15,6 +16,7 @@ from payments.models import Payment, Refund, StripeEvent, Subscription
 from payments.stripe.applying import apply_due_events
 from payments.stripe.fetching import fetch_missing
 from payments.stripe.gateway import gateway_from_settings
+from payments.stripe.questions import open_questions
 from payments.stripe.sim.webhooks import post
 from tests.payments.posting import SECRET
 from tests.payments.storm import at_once, drain, forget_everything
@@ -118,6 +120,9 @@ def test_after_a_storm_the_books_equal_stripe_and_a_replay_changes_nothing(strip
         work(4)
     drain(gateway_from_settings(), now=timezone.now())
     assert_books_equal_stripe(stripe_sim)
+    assert not list(open_questions(now=timezone.now() + dt.timedelta(days=60))), (
+        "Stripe would be asked the same for ever"
+    )
     right = books()
     for _ in range(2):
         call_command("replay_stripe_events", "--all")
