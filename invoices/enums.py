@@ -40,6 +40,30 @@ class Rounding(models.TextChoices):
     DOCUMENT = "document", "Tax rounded per document"
 
 
+class TaxCategory(models.TextChoices):
+    """Why a line is taxed as it is, by the codes of EN 16931."""
+
+    STANDARD = "S", "Taxed at a rate"
+    ZERO = "Z", "Zero rated"
+    EXEMPT = "E", "Exempt from tax"
+    REVERSE_CHARGE = "AE", "Reverse charge"
+    WITHIN_EU = "K", "Supply within the EU"
+    EXPORT = "G", "Export"
+    OUTSIDE = "O", "Outside the scope of tax"
+    CANARY_ISLANDS = "L", "Canary Islands (IGIC)"
+    CEUTA_MELILLA = "M", "Ceuta and Melilla (IPSI)"
+
+
+UNTAXED = (
+    TaxCategory.ZERO,
+    TaxCategory.EXEMPT,
+    TaxCategory.REVERSE_CHARGE,
+    TaxCategory.WITHIN_EU,
+    TaxCategory.EXPORT,
+    TaxCategory.OUTSIDE,
+)
+
+
 class Language(models.TextChoices):
     ENGLISH = "en", "English"
     GERMAN = "de", "Deutsch"

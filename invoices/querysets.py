@@ -79,8 +79,22 @@ class CreditNoteQuerySet(SentPapers):
     def native(self) -> Self:
         return self.filter(origin=Origin.NATIVE)
 
+    def issued(self) -> Self:
+        """Those that count; Stripe may void its own."""
+        return self.filter(status=CreditNoteStatus.ISSUED)
+
     def _sendable(self) -> Self:
         return self.native().exclude(status=CreditNoteStatus.VOID)
+
+    def awaiting_document(self) -> Self:
+        """Credit notes of ours whose PDF is not yet kept."""
+        return self._sendable().filter(documents=None)
+
+
+class CreditNoteLineQuerySet(models.QuerySet):
+    def of_issued_notes(self, invoice: models.Model) -> Self:
+        """What was taken back of an invoice."""
+        return self.filter(credit_note__invoice=invoice, credit_note__status=CreditNoteStatus.ISSUED)
 
 
 class DeliveryQuerySet(models.QuerySet):

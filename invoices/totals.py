@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from billing_site.kit.money import Money, round_half_up
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Rounding = Literal["line", "document"]
+_NONE = Decimal(0)
 
 
 class DiscountTooLarge(ValueError):
@@ -24,15 +25,27 @@ class NotATaxRate(ValueError):
     """A tax rate is a fraction from 0 to 1: 19 % is 0.19."""
 
 
+class NotADiscountRate(ValueError):
+    """A discount is an amount or a fraction from 0 to 1, not both: 10 % is 0.1."""
+
+
 class UnknownRounding(ValueError):
     """Tax is rounded per line or per document."""
+
+
+class TaxGroup(NamedTuple):
+    """Lines that are taxed together: one category of EN 16931 at one rate."""
+
+    category: str
+    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class LineDraft:
     """What a line asks for: a quantity at major units per package, before tax is worked out.
 
-    `discount_cents` speaks the language of the price: with tax inside when prices include tax.
+    A discount is `discount_cents`, in the language of the price (with tax inside when prices include tax), or the
+    part `discount_rate` of the price. A line that names no `tax_category` has the usual one of its rate.
     """
 
     quantity: Decimal
@@ -40,13 +53,20 @@ class LineDraft:
     package_size: int = 1
     tax_rate: Decimal = Decimal(0)
     discount_cents: int = 0
+    discount_rate: Decimal = Decimal(0)
+    tax_category: str = ""
 
     def __post_init__(self) -> None:
         """Refuse 19 where 0.19 is meant."""
-        rate = self.tax_rate
-        if not (isinstance(rate, Decimal) and rate.is_finite() and 0 <= rate <= 1):
-            msg = f"{rate!s} is not a tax rate: write 19 % as 0.19."
+        if not _is_fraction(self.tax_rate):
+            msg = f"{self.tax_rate!s} is not a tax rate: write 19 % as 0.19."
             raise NotATaxRate(msg)
+        _refuse_two_discounts(self.discount_cents, self.discount_rate)
+
+    @property
+    def taxed_as(self) -> TaxGroup:
+        """Say with which other lines it is taxed."""
+        return TaxGroup(self.tax_category or usual_category(self.tax_rate), self.tax_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +89,9 @@ class LineTotals:
 
 @dataclass(frozen=True, slots=True)
 class TaxTotal:
-    """What one rate taxes, and how much; a rate of zero has its row too."""
+    """What one category at one rate taxes, and how much; a rate of zero has its row too."""
 
+    category: str
     rate: Decimal
     net_cents: int
     tax_cents: int
@@ -92,6 +113,11 @@ class InvoiceTotals:
     taxes: tuple[TaxTotal, ...]
 
 
+def usual_category(rate: Decimal) -> str:
+    """Return the category of EN 16931 that a rate has unless something else is said: standard, or zero rated."""
+    return "S" if rate else "Z"
+
+
 def total_invoice(
     lines: Sequence[LineDraft],
     *,
@@ -99,13 +125,18 @@ def total_invoice(
     rounding: Rounding,
     tax_inclusive: bool = False,
     discount_cents: int = 0,
+    discount_rate: Decimal = _NONE,
 ) -> InvoiceTotals:
-    """Work out an invoice: each line rounds once, and tax once per line or once per rate of the document."""
+    """Work out an invoice: each line rounds once, and tax once per line or once per tax group of the document.
+
+    The document's discount is an amount or the part `discount_rate` of what the lines leave after their own.
+    """
     if rounding not in get_args(Rounding):
         msg = f"{rounding!r} is no way to round tax: choose line or document."
         raise UnknownRounding(msg)
     priced = [Money.priced(line.quantity, line.unit_price, currency, line.package_size).cents for line in lines]
-    discounts = _discounts(lines, priced, discount_cents)
+    _refuse_two_discounts(discount_cents, discount_rate)
+    discounts = _discounts(lines, priced, discount_cents, discount_rate)
     payable = [price - discount for price, discount in zip(priced, discounts, strict=True)]
     taxes = _taxes(lines, payable, rounding, tax_inclusive=tax_inclusive)
     of_line = _line_with_tax_inside if tax_inclusive else _line_before_tax
@@ -124,8 +155,6 @@ def _line_with_tax_inside(line: LineDraft, priced: int, discount: int, tax: int)
 
 
 def _summed(drafts: Sequence[LineDraft], lines: Sequence[LineTotals]) -> InvoiceTotals:
-    rates = sorted({draft.tax_rate for draft in drafts})
-    by_rate = [(rate, _where(rate, drafts)) for rate in rates]
     return InvoiceTotals(
         lines=tuple(lines),
         subtotal_cents=sum(line.amount_cents for line in lines),
@@ -133,22 +162,36 @@ def _summed(drafts: Sequence[LineDraft], lines: Sequence[LineTotals]) -> Invoice
         tax_cents=sum(line.tax_cents for line in lines),
         total_cents=sum(line.gross_cents for line in lines),
         taxes=tuple(
-            TaxTotal(rate, sum(lines[i].net_cents for i in places), sum(lines[i].tax_cents for i in places))
-            for rate, places in by_rate
+            TaxTotal(*group, sum(lines[i].net_cents for i in places), sum(lines[i].tax_cents for i in places))
+            for group, places in sorted(_groups(drafts).items(), key=lambda found: (found[0].rate, found[0].category))
         ),
     )
 
 
-def _discounts(lines: Sequence[LineDraft], priced: Sequence[int], document_discount: int) -> list[int]:
-    for line, price in zip(lines, priced, strict=True):
-        _refuse_more_than_all(line.discount_cents, price)
-    after_own = [price - line.discount_cents for line, price in zip(lines, priced, strict=True)]
+def _discounts(
+    lines: Sequence[LineDraft], priced: Sequence[int], document_cents: int, document_rate: Decimal
+) -> list[int]:
+    own = [_own_discount(line, price) for line, price in zip(lines, priced, strict=True)]
+    after_own = [price - discount for price, discount in zip(priced, own, strict=True)]
     whole = sum(after_own)
-    _refuse_more_than_all(document_discount, whole)
-    if not document_discount:
-        return [line.discount_cents for line in lines]
-    shares = _rounded_together([Fraction(document_discount * part, whole) for part in after_own])
-    return [line.discount_cents + share for line, share in zip(lines, shares, strict=True)]
+    shared = document_cents or round_half_up(Fraction(document_rate) * whole)
+    _refuse_more_than_all(shared, whole)
+    if not shared:
+        return own
+    shares = _rounded_together([Fraction(shared * part, whole) for part in after_own])
+    return [discount + share for discount, share in zip(own, shares, strict=True)]
+
+
+def _own_discount(line: LineDraft, price: int) -> int:
+    discount = line.discount_cents or round_half_up(Fraction(line.discount_rate) * price)
+    _refuse_more_than_all(discount, price)
+    return discount
+
+
+def _refuse_two_discounts(cents: int, rate: Decimal) -> None:
+    if not _is_fraction(rate) or (rate and cents):
+        msg = f"A discount is an amount or a rate, and {rate!s} with {cents} is neither: write 10 % as 0.1."
+        raise NotADiscountRate(msg)
 
 
 def _refuse_more_than_all(discount: int, whole: int) -> None:
@@ -163,8 +206,7 @@ def _taxes(lines: Sequence[LineDraft], payable: Sequence[int], rounding: str, *,
     if rounding == "line":
         return [round_half_up(tax) for tax in exact]
     taxes = [0] * len(lines)
-    for rate in {line.tax_rate for line in lines}:
-        places = _where(rate, lines)
+    for places in _groups(lines).values():
         for i, tax in zip(places, _rounded_together([exact[i] for i in places]), strict=True):
             taxes[i] = tax
     return taxes
@@ -175,8 +217,16 @@ def _share_inside(rate: Decimal) -> Fraction:
     return Fraction(rate) / (1 + Fraction(rate))
 
 
-def _where(rate: Decimal, lines: Sequence[LineDraft]) -> list[int]:
-    return [i for i, line in enumerate(lines) if line.tax_rate == rate]
+def _groups(lines: Sequence[LineDraft]) -> dict[TaxGroup, list[int]]:
+    """Say where the lines of each tax group stand."""
+    places: dict[TaxGroup, list[int]] = {}
+    for i, line in enumerate(lines):
+        places.setdefault(line.taxed_as, []).append(i)
+    return places
+
+
+def _is_fraction(rate: Decimal) -> bool:
+    return isinstance(rate, Decimal) and rate.is_finite() and 0 <= rate <= 1
 
 
 def _rounded_together(parts: Sequence[Fraction]) -> list[int]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
@@ -29,9 +27,9 @@ from billing_site.kit.admin import (
 from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
 from invoices.admin import sending
-from invoices.models import CreditNote, CreditNoteLine, InvoiceLine
+from invoices.models import CreditNote, CreditNoteLine
 from invoices.resources import CreditNoteResource
-from invoices.services import CreditLine, issue_credit_note
+from invoices.services import CreditLine, Split, issue_credit_note, left_to_credit
 
 
 class CreditNoteForm(QuestionForm):
@@ -42,27 +40,34 @@ class CreditNoteForm(QuestionForm):
         label="Everything", required=False, help_text="Take back all that is left of every line."
     )
     reason = forms.CharField(max_length=200, help_text="Printed on the credit note.")
+    off_due = MoneyFormField(label="Off the amount due", required=False)
+    refund = MoneyFormField(
+        label="Refund", required=False, help_text="To be sent back, tax included; what remains becomes a credit."
+    )
     is_refunded = forms.BooleanField(
-        label="Refund the rest",
-        required=False,
-        help_text="What exceeds the amount due is to be sent back; otherwise it becomes a credit.",
+        label="Refund the rest", required=False, help_text="Send back all that is not taken off the amount due."
     )
 
     def __init__(self, *args: Any, row: Any, **options: Any) -> None:
         super().__init__(*args, row=row, **options)
-        self.left = _left_of(row)
+        self.left = left_to_credit(invoice=row)
         for line, cents in self.left:
             field = MoneyFormField(
                 label=line.description, required=False, help_text=f"At most {Money(cents, row.currency).format()}"
             )
             field.form, self.fields[f"line_{line.pk}"] = self, field
-        self.order_fields(["is_whole", *(f"line_{line.pk}" for line, _cents in self.left), "reason", "is_refunded"])
+        due = Money(row.amount_due_cents + row.written_off_cents, row.currency).format()
+        self.fields["off_due"].help_text = f"Tax included, at most {due}; as much as possible when left empty."
+        for name in ("off_due", "refund"):
+            cast("MoneyFormField", self.fields[name]).form = self
+        lines = [f"line_{line.pk}" for line, _cents in self.left]
+        self.order_fields(["is_whole", *lines, "reason", "off_due", "refund", "is_refunded"])
 
     def clean(self) -> dict[str, Any]:
         read: dict[str, Any] = super().clean() or {}
         for line, cents in self.left:
             wanted = read.get(f"line_{line.pk}") or 0
-            if not 0 <= wanted <= max(cents, 0):
+            if not min(cents, 0) <= wanted <= max(cents, 0):
                 self.add_error(
                     f"line_{line.pk}", f"Take back at most {Money(cents, self.row.currency).format()} of this line."
                 )
@@ -83,7 +88,11 @@ class CreditNoteForm(QuestionForm):
             on=timezone.localdate(now),
             now=now,
             by=by,
-            refund_rest=self.cleaned_data["is_refunded"],
+            split=Split(
+                off_due_cents=self.cleaned_data["off_due"],
+                refund_cents=self.cleaned_data["refund"] or 0,
+                refunds_rest=self.cleaned_data["is_refunded"],
+            ),
         )
         return f"Credit note {note.number} of {Money(note.total_cents, note.currency).format()} is issued."
 
@@ -93,9 +102,7 @@ class CreditNoteForm(QuestionForm):
             for line, cents in self.left
         }
         return [
-            CreditLine(
-                description=line.description, amount_cents=cents, tax_rate=Decimal(line.tax_rate), invoice_line=line
-            )
+            CreditLine(description=line.description, amount_cents=cents, invoice_line=line)
             for line, cents in wanted.items()
             if cents
         ]
@@ -163,15 +170,3 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_delivery_state()
-
-
-def _left_of(invoice: Any) -> list[tuple[InvoiceLine, int]]:
-    """Say what of each line was neither discounted nor credited yet, before tax."""
-    credited = dict(
-        CreditNoteLine.objects.filter(invoice_line__invoice=invoice, credit_note__status="issued")
-        .order_by()
-        .values_list("invoice_line")
-        .annotate(sum=Sum("amount_cents"))
-    )
-    lines = ((line, line.amount_cents - line.discount_cents - credited.get(line.pk, 0)) for line in invoice.lines.all())
-    return [(line, cents) for line, cents in lines if cents > 0]

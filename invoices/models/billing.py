@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -10,9 +11,11 @@ from django.db.models import F, Q
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
 from billing_site.kit.money import Money
-from invoices.enums import InvoiceStatus, Language, LineKind, Origin, Rounding
+from invoices.enums import UNTAXED, InvoiceStatus, Language, LineKind, Origin, Rounding, TaxCategory
 from invoices.models.parties import Customer, Seller
 from invoices.querysets import InvoiceQuerySet
+
+ONE_DISCOUNT = "Give a discount as an amount or as a percentage up to 100, not both."
 
 
 @audited
@@ -40,6 +43,15 @@ class Invoice(models.Model):
     tax_inclusive = models.BooleanField(default=False)
     document_discount_cents = CentsField(
         default=0, help_text="As agreed, in the language of the prices; spread over the lines."
+    )
+    document_discount_rate = models.DecimalField(
+        max_digits=7,
+        decimal_places=6,
+        default=Decimal(0),
+        help_text="Instead of an amount; a fraction: 0.1 is 10 % off.",
+    )
+    tax_note = models.CharField(
+        max_length=300, blank=True, help_text="Why no tax is charged, as printed; an exemption must name its law."
     )
     billing_period_start = models.DateField(null=True, blank=True)
     billing_period_end = models.DateField(
@@ -125,6 +137,12 @@ class Invoice(models.Model):
                 name="issued_invoice_has_number_dates_and_seller",
             ),
             models.CheckConstraint(
+                condition=Q(document_discount_rate=0)
+                | Q(document_discount_rate__gt=0, document_discount_rate__lte=1, document_discount_cents=0),
+                name="invoice_discount_is_amount_or_rate",
+                violation_error_message=ONE_DISCOUNT,
+            ),
+            models.CheckConstraint(
                 condition=Q(billing_period_start=None, billing_period_end=None)
                 | Q(billing_period_end__gte=F("billing_period_start")),
                 name="invoice_period_in_order",
@@ -138,6 +156,7 @@ class Invoice(models.Model):
                 fields=["seller", "invoice_number"],
                 condition=Q(origin=Origin.NATIVE),
                 name="invoice_number_once_per_seller",
+                violation_error_message="Another invoice has this number; change the seller's number pattern.",
             ),
         ]
         indexes = [
@@ -182,6 +201,18 @@ class InvoiceLine(models.Model):
     service_period_end = models.DateField(null=True, blank=True, help_text="Exclusive.")
     tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0, help_text="A fraction: 0.19 is 19 %.")
     discount_given_cents = CentsField(default=0, help_text="As agreed for this line, in the language of the price.")
+    discount_rate = models.DecimalField(
+        max_digits=7,
+        decimal_places=6,
+        default=Decimal(0),
+        help_text="Instead of an amount; a fraction: 0.1 is 10 % off.",
+    )
+    tax_category = models.CharField(
+        max_length=2,
+        choices=TaxCategory.choices,
+        blank=True,
+        help_text="Without one the rate says it: taxed above zero, zero rated at zero.",
+    )
     discount_cents = CentsField(
         default=0, editable=False, help_text="With its share of the document's discount, without tax."
     )
@@ -202,6 +233,20 @@ class InvoiceLine(models.Model):
             models.CheckConstraint(condition=one_of("kind", LineKind), name="line_kind_known"),
             models.CheckConstraint(condition=Q(package_size__gt=0), name="line_package_not_empty"),
             models.CheckConstraint(condition=Q(tax_rate__gte=0, tax_rate__lt=1), name="line_tax_rate_is_fraction"),
+            models.CheckConstraint(
+                condition=Q(discount_rate=0) | Q(discount_rate__gt=0, discount_rate__lte=1, discount_given_cents=0),
+                name="line_discount_is_amount_or_rate",
+                violation_error_message=ONE_DISCOUNT,
+            ),
+            models.CheckConstraint(
+                condition=Q(tax_category="") | one_of("tax_category", TaxCategory), name="line_tax_category_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(tax_category=TaxCategory.STANDARD, tax_rate=0)
+                & ~Q(tax_category__in=UNTAXED, tax_rate__gt=0),
+                name="line_tax_fits_its_category",
+                violation_error_message="A line taxed at a rate needs one above zero; every other category has none.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -221,6 +266,8 @@ class InvoiceLine(models.Model):
             "service_period_start": self.service_period_start and self.service_period_start.isoformat(),
             "service_period_end": self.service_period_end and self.service_period_end.isoformat(),
             "tax_rate": f"{self.tax_rate.normalize():f}",
+            "tax_category": self.tax_category,
+            "discount_rate": f"{self.discount_rate.normalize():f}",
             "discount_cents": self.discount_cents,
             "tax_cents": self.tax_cents,
             "amount_cents": self.amount_cents,

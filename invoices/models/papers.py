@@ -9,9 +9,10 @@ from django.db.models import F, Q
 
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
-from invoices.enums import CreditNoteStatus, DocumentKind, Origin
+from invoices.enums import CreditNoteStatus, DocumentKind, Origin, TaxCategory
 from invoices.models.billing import Invoice, InvoiceLine
-from invoices.querysets import CreditNoteQuerySet
+from invoices.models.parties import Seller
+from invoices.querysets import CreditNoteLineQuerySet, CreditNoteQuerySet
 
 
 @audited
@@ -20,6 +21,7 @@ class CreditNote(models.Model):
 
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_notes")
     number = models.CharField(max_length=80)
     stripe_credit_note_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
     status = models.CharField(max_length=20, choices=CreditNoteStatus.choices, default=CreditNoteStatus.ISSUED)
@@ -52,8 +54,14 @@ class CreditNote(models.Model):
                 | Q(total_cents=F("reduces_due_cents") + F("to_credit_cents") + F("to_refund_cents")),
                 name="credit_note_total_has_a_destination",
             ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.STRIPE) | Q(seller__isnull=False), name="credit_note_has_its_seller"
+            ),
             models.UniqueConstraint(
-                fields=["number"], condition=Q(origin=Origin.NATIVE), name="credit_note_number_once"
+                fields=["seller", "number"],
+                condition=Q(origin=Origin.NATIVE),
+                name="credit_note_number_once_per_seller",
+                violation_error_message="Another credit note has this number; change the seller's number pattern.",
             ),
         ]
 
@@ -70,11 +78,19 @@ class CreditNoteLine(models.Model):
     description = models.CharField(max_length=500)
     amount_cents = CentsField()
     tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0)
+    tax_category = models.CharField(max_length=2, choices=TaxCategory.choices, blank=True)
     tax_cents = CentsField(default=0)
     stripe_line_id = models.CharField(max_length=255, blank=True, editable=False)
 
+    objects = CreditNoteLineQuerySet.as_manager()
+
     class Meta:
         db_table = "credit_note_lines"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tax_category="") | one_of("tax_category", TaxCategory), name="credited_tax_category_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.description

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
-from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Origin
+from billing_site.kit.writing import next_id
+from invoices.crediting import Part, TakesBackTooMuch, net_left, taxes_taken_back
+from invoices.enums import DocumentKind, InvoiceStatus, Origin
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
-from invoices.services.drafting import rounding_of
+from invoices.services.drafting import group_of
 from invoices.services.issuing import seller_of, take_numbers
 from invoices.services.settling import close_or_reopen
-from invoices.totals import InvoiceTotals, LineDraft, total_invoice
 
 
 class NotOpen(Refused):
@@ -32,14 +33,28 @@ class CreditExceedsInvoice(Refused):
     """Credit notes can take back what an invoice asked for, and no minor unit more."""
 
 
+class MoreThanWasPaid(Refused):
+    """What is given back as credit or refund was received before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditLine:
-    """What is taken back: minor units before tax, and the tax rate it was billed with."""
+    """What is taken back, in minor units before tax: of a line, or of all that was taxed at this rate."""
 
     description: str
     amount_cents: int
     tax_rate: Decimal = Decimal(0)
+    tax_category: str = ""
     invoice_line: InvoiceLine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What becomes of a credit note's total: off what is due (as much as is, when None), refunded, else a credit."""
+
+    off_due_cents: int | None = None
+    refund_cents: int = 0
+    refunds_rest: bool = False
 
 
 _keepers: list[Callable[..., object]] = []
@@ -93,46 +108,110 @@ def issue_credit_note(
     on: dt.date,
     now: dt.datetime,
     by: str,
-    refund_rest: bool = False,
+    split: Split | None = None,
 ) -> CreditNote:
-    """Take back part of an invoice: first off what is due, the rest becomes a credit, or a refund if `refund_rest`.
+    """Take back part of an invoice: off what it asks for, as a credit, and as a refund to be sent, as `split` says.
 
-    Raises CreditExceedsInvoice when all its credit notes together would exceed what it asked for.
+    Raises CreditExceedsInvoice when its credit notes together would exceed what it asked for, in all, on a line or
+    of a tax, and MoreThanWasPaid when they would give back more than was received.
     """
     invoice = Invoice.objects.select_for_update(of=("self",)).select_related("seller").get(pk=invoice.pk)
-    totals = _credited(invoice, lines)
-    _refuse_more_than_invoiced(invoice, totals.total_cents)
-    reduces_due = min(totals.total_cents, invoice.amount_due_cents)
-    rest = totals.total_cents - reduces_due
-    note = CreditNote.objects.create(
+    rows = _worked_out(invoice, lines)
+    net_cents, tax_cents = sum(row.amount_cents for row in rows), sum(row.tax_cents for row in rows)
+    _refuse_more_than_invoiced(invoice, net_cents + tax_cents)
+    off, refund = _parts(invoice, net_cents + tax_cents, split or Split())
+    note = CreditNote(
+        pk=next_id(CreditNote),
         invoice=invoice,
+        seller=seller_of(invoice),
         number=take_numbers(seller=seller_of(invoice), kind=DocumentKind.CREDIT_NOTE, year=on.year, count=1)[0],
         currency=invoice.currency,
-        subtotal_cents=totals.subtotal_cents,
-        tax_cents=totals.tax_cents,
-        total_cents=totals.total_cents,
-        reduces_due_cents=reduces_due,
-        to_credit_cents=0 if refund_rest else rest,
-        to_refund_cents=rest if refund_rest else 0,
+        subtotal_cents=net_cents,
+        tax_cents=tax_cents,
+        total_cents=net_cents + tax_cents,
+        reduces_due_cents=off,
+        to_credit_cents=net_cents + tax_cents - off - refund,
+        to_refund_cents=refund,
         reason=reason,
         issue_date=on,
         issued_by=by,
     )
-    CreditNoteLine.objects.bulk_create(
-        CreditNoteLine(
-            credit_note=note,
-            invoice_line=line.invoice_line,
-            description=line.description,
-            amount_cents=line.amount_cents,
-            tax_rate=line.tax_rate,
-            tax_cents=worked_out.tax_cents,
-        )
-        for line, worked_out in zip(lines, totals.lines, strict=True)
-    )
-    _reduce_due(invoice, reduces_due, now=now)
+    _write(note, rows)
+    _reduce_claim(invoice, off, now=now)
     for keep in _keepers:
         keep(note=note, by=by)
     return note
+
+
+def left_to_credit(*, invoice: Invoice) -> list[tuple[InvoiceLine, int]]:
+    """Return the lines of which something can still be taken back, and how much, before tax."""
+    lines = list(invoice.lines.order_by("position"))
+    left = net_left(billed=[_billed(line) for line in lines], earlier=_earlier(invoice))
+    return [(line, left[line.pk]) for line in lines if left[line.pk]]
+
+
+def _write(note: CreditNote, rows: Sequence[CreditNoteLine]) -> None:
+    """Write the lines first: a credit note is final from its first moment, and so are its lines from then on."""
+    for row in rows:
+        row.credit_note_id = note.pk
+    CreditNoteLine.objects.bulk_create(rows)
+    note.save(force_insert=True)
+
+
+def _worked_out(invoice: Invoice, lines: Sequence[CreditLine]) -> list[CreditNoteLine]:
+    billed = [_billed(line) for line in invoice.lines.all()]
+    wanted = [_wanted(line) for line in lines]
+    try:
+        taxes = taxes_taken_back(billed=billed, earlier=_earlier(invoice), wanted=wanted, currency=invoice.currency)
+    except TakesBackTooMuch as error:
+        raise CreditExceedsInvoice(str(error)) from error
+    return [
+        CreditNoteLine(
+            invoice_line=line.invoice_line,
+            description=line.description,
+            amount_cents=line.amount_cents,
+            tax_category=part.group.category,
+            tax_rate=part.group.rate,
+            tax_cents=tax_cents,
+        )
+        for line, part, tax_cents in zip(lines, wanted, taxes, strict=True)
+    ]
+
+
+def _billed(line: InvoiceLine) -> Part:
+    return Part(line.pk, group_of(line), line.amount_cents - line.discount_cents, line.tax_cents)
+
+
+def _earlier(invoice: Invoice) -> list[Part]:
+    taken = CreditNoteLine.objects.of_issued_notes(invoice)
+    return [Part(line.invoice_line_id, group_of(line), line.amount_cents, line.tax_cents) for line in taken]
+
+
+def _wanted(line: CreditLine) -> Part:
+    taxed_as = group_of(line.invoice_line or line)
+    return Part(line.invoice_line.pk if line.invoice_line else None, taxed_as, line.amount_cents)
+
+
+def _parts(invoice: Invoice, total_cents: int, split: Split) -> tuple[int, int]:
+    """Return what is taken off the invoice's claim, and what is to be refunded; the rest becomes a credit."""
+    claim = invoice.amount_due_cents + invoice.written_off_cents
+    off = min(total_cents, claim) if split.off_due_cents is None else split.off_due_cents
+    rest = total_cents - off
+    refund = rest if split.refunds_rest else split.refund_cents
+    if not 0 <= off <= min(claim, total_cents) or not 0 <= refund <= rest:
+        raise CreditExceedsInvoice(
+            f"Take at most {Money(min(claim, total_cents), invoice.currency).format()} off {invoice}, and refund at"
+            f" most the rest of {Money(total_cents, invoice.currency).format()}."
+        )
+    _refuse_more_than_paid(invoice, rest)
+    return off, refund
+
+
+def _refuse_more_than_paid(invoice: Invoice, back_cents: int) -> None:
+    given = invoice.credit_notes.issued().aggregate(sum=Sum(F("to_credit_cents") + F("to_refund_cents")))["sum"] or 0
+    if back_cents > invoice.amount_paid_cents - given:
+        left = Money(invoice.amount_paid_cents - given, invoice.currency).format()
+        raise MoreThanWasPaid(f"Only {left} paid on {invoice} can be given back; take the rest off what is due.")
 
 
 def _open_native(invoice: Invoice) -> Invoice:
@@ -143,16 +222,8 @@ def _open_native(invoice: Invoice) -> Invoice:
     return invoice
 
 
-def _credited(invoice: Invoice, lines: Sequence[CreditLine]) -> InvoiceTotals:
-    drafts = [
-        LineDraft(Decimal(1), Money(line.amount_cents, invoice.currency).major, tax_rate=line.tax_rate)
-        for line in lines
-    ]
-    return total_invoice(drafts, currency=invoice.currency, rounding=rounding_of(invoice))
-
-
 def _refuse_more_than_invoiced(invoice: Invoice, credited_cents: int) -> None:
-    earlier = invoice.credit_notes.filter(status=CreditNoteStatus.ISSUED).aggregate(sum=Sum("total_cents"))["sum"] or 0
+    earlier = invoice.credit_notes.issued().aggregate(sum=Sum("total_cents"))["sum"] or 0
     if invoice.origin != Origin.NATIVE or invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
         raise CreditExceedsInvoice(f"{invoice} is {invoice.get_status_display().lower()}: there is nothing to credit.")
     if credited_cents <= 0 or earlier + credited_cents > invoice.total_cents:
@@ -160,8 +231,12 @@ def _refuse_more_than_invoiced(invoice: Invoice, credited_cents: int) -> None:
         raise CreditExceedsInvoice(f"Credit more than nothing and at most {left} on {invoice}.")
 
 
-def _reduce_due(invoice: Invoice, amount_cents: int, *, now: dt.datetime) -> None:
+def _reduce_claim(invoice: Invoice, amount_cents: int, *, now: dt.datetime) -> None:
+    """Take it off what is due, then off what was given up: a claim that never was cannot have been lost."""
+    off_due = min(amount_cents, invoice.amount_due_cents)
     invoice.credited_cents += amount_cents
-    invoice.amount_due_cents -= amount_cents
+    invoice.amount_due_cents -= off_due
+    invoice.written_off_cents -= amount_cents - off_due
     close_or_reopen(invoice, now=now)
-    invoice.save(update_fields=["credited_cents", "amount_due_cents", "status", "paid_at", "updated_at"])
+    changed = ["credited_cents", "amount_due_cents", "written_off_cents", "status", "paid_at", "updated_at"]
+    invoice.save(update_fields=changed)

@@ -6,14 +6,26 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from django.db import transaction
 
 from billing_site.kit.errors import Refused
+from billing_site.kit.writing import update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
-from invoices.totals import InvoiceTotals, LineDraft, Rounding, total_invoice
+from invoices.totals import InvoiceTotals, LineDraft, Rounding, TaxGroup, total_invoice, usual_category
+
+WORKED_OUT = ("amount_cents", "discount_cents", "tax_cents")
+
+
+class TaxedLine(Protocol):
+    """A row that is taxed: of an invoice, of a credit note, or of one to be written."""
+
+    @property
+    def tax_category(self) -> str: ...
+    @property
+    def tax_rate(self) -> Decimal: ...
 
 
 class NotADraft(Refused):
@@ -33,7 +45,9 @@ class NewLine:
     unit_label: str = ""
     package_size: int = 1
     tax_rate: Decimal = Decimal(0)
+    tax_category: str = ""
     discount_given_cents: int = 0
+    discount_rate: Decimal = Decimal(0)
     service_period_start: dt.date | None = None
     service_period_end: dt.date | None = None
 
@@ -52,7 +66,7 @@ def draft_invoice(
         customer=customer, seller=seller, currency=currency, metadata={"drafted_by": by}, **(given | fields)
     )
     rows = [InvoiceLine(invoice=invoice, position=n, **asdict(line)) for n, line in enumerate(lines, start=1)]
-    _write_totals(invoice, rows)
+    write_totals(invoice, rows)
     InvoiceLine.objects.bulk_create(rows)
     invoice.save()
     return invoice
@@ -64,8 +78,7 @@ def recalculate_draft(*, invoice: Invoice) -> Invoice:
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     refuse_unless_draft(invoice)
     rows = list(invoice.lines.order_by("position"))
-    _write_totals(invoice, rows)
-    InvoiceLine.objects.bulk_update(rows, ["amount_cents", "discount_cents", "tax_cents"])
+    update_rows(InvoiceLine, write_totals(invoice, rows), WORKED_OUT)
     invoice.save()
     return invoice
 
@@ -83,6 +96,8 @@ def duplicate_invoice(*, invoice: Invoice, by: str) -> Invoice:
         "rounding",
         "tax_inclusive",
         "document_discount_cents",
+        "document_discount_rate",
+        "tax_note",
         "purchase_order",
         "language",
         "notes",
@@ -106,27 +121,47 @@ def refuse_unless_draft(invoice: Invoice) -> None:
 
 def totals_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotals:
     """Work out what these lines come to: the one computation of preview, draft, issue and nightly proof."""
-    drafts = [
-        LineDraft(line.quantity, line.unit_price, line.package_size, line.tax_rate, line.discount_given_cents)
-        for line in lines
-    ]
     return total_invoice(
-        drafts,
+        [_asked(line) for line in lines],
         currency=invoice.currency,
         rounding=rounding_of(invoice),
         tax_inclusive=invoice.tax_inclusive,
         discount_cents=invoice.document_discount_cents,
+        discount_rate=invoice.document_discount_rate,
     )
+
+
+def group_of(line: TaxedLine) -> TaxGroup:
+    """Say with which lines this one is taxed."""
+    return TaxGroup(line.tax_category or usual_category(line.tax_rate), line.tax_rate.normalize())
 
 
 def rounding_of(invoice: Invoice) -> Rounding:
     return cast("Rounding", invoice.rounding)  # a CHECK keeps it to the two words
 
 
-def _write_totals(invoice: Invoice, rows: Sequence[InvoiceLine]) -> None:
-    totals = totals_of(invoice, rows)
-    for row, line in zip(rows, totals.lines, strict=True):
+def _asked(line: InvoiceLine) -> LineDraft:
+    return LineDraft(
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        package_size=line.package_size,
+        tax_rate=line.tax_rate,
+        discount_cents=line.discount_given_cents,
+        discount_rate=line.discount_rate,
+        tax_category=line.tax_category,
+    )
+
+
+def write_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+    """Work the totals out and note them on the rows, unsaved; return the lines that say something new."""
+    totals = totals_of(invoice, lines)
+    changed = []
+    for row, line in zip(lines, totals.lines, strict=True):
+        said = row.amount_cents, row.discount_cents, row.tax_cents
         row.amount_cents, row.discount_cents, row.tax_cents = line.amount_cents, line.discount_cents, line.tax_cents
+        if said != (row.amount_cents, row.discount_cents, row.tax_cents):
+            changed.append(row)
     invoice.subtotal_cents, invoice.discount_cents = totals.subtotal_cents, totals.discount_cents
     invoice.tax_cents, invoice.total_cents = totals.tax_cents, totals.total_cents
     invoice.amount_due_cents = totals.total_cents
+    return changed

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
+from django.db.models import prefetch_related_objects
 
 from billing_site.kit.errors import Refused
-from invoices.enums import DocumentKind, InvoiceStatus
-from invoices.models import Customer, Invoice, NumberSeries, Seller
-from invoices.services.drafting import recalculate_draft, refuse_unless_draft
+from billing_site.kit.writing import update_rows
+from invoices import numbering
+from invoices.enums import DocumentKind, InvoiceStatus, TaxCategory
+from invoices.models import Customer, Invoice, InvoiceLine, Seller
+from invoices.services.drafting import WORKED_OUT, refuse_unless_draft, write_totals
 
 
 class NothingToIssue(Refused):
     """An invoice needs a line and a seller before it can be issued."""
+
+
+class TaxNotExplained(Refused):
+    """Whoever charges no tax says why, and to whom."""
+
+
+_BOTH_TAX_IDS = {TaxCategory.REVERSE_CHARGE, TaxCategory.WITHIN_EU}
+_WRITTEN = (
+    *("status", "invoice_number", "issue_date", "due_date", "issued_at", "bill_to", "sold_by", "metadata"),
+    *("subtotal_cents", "discount_cents", "tax_cents", "total_cents", "amount_due_cents", "updated_at"),
+)
+_TAKE_BLOCK = """
+INSERT INTO invoices_numberseries AS series (seller_id, kind, year, last_number) VALUES (%s, %s, %s, %s)
+ON CONFLICT (seller_id, kind, year) DO UPDATE SET last_number = series.last_number + EXCLUDED.last_number
+RETURNING last_number
+"""
 
 
 @transaction.atomic
@@ -27,34 +45,30 @@ def issue_invoice(*, invoice: Invoice, on: dt.date, now: dt.datetime, by: str) -
 
 @transaction.atomic
 def issue_invoices(*, invoices: Sequence[Invoice], on: dt.date, now: dt.datetime, by: str) -> list[Invoice]:
-    """Issue drafts together: one block of numbers per seller, taken last, so that a refusal costs no number."""
-    ids = sorted(invoice.pk for invoice in invoices)
-    locked = list(
-        Invoice.objects.select_for_update(of=("self",))
-        .select_related("seller", "customer")
-        .filter(pk__in=ids)
-        .order_by("pk")
-    )
-    for draft in locked:
-        _refuse_unissuable(draft)
-    ready = [_with_copies(recalculate_draft(invoice=draft), on=on, now=now, by=by) for draft in locked]
-    _number(ready, year=on.year)
-    for invoice in ready:
-        invoice.save()
-    for invoice in ready:
-        if invoice.amount_due_cents == 0:
-            invoice.status, invoice.paid_at = InvoiceStatus.PAID, now
-            invoice.save(update_fields=["status", "paid_at", "updated_at"])
-    return ready
+    """Issue drafts together, in the order in which they were made; the statements do not grow with the drafts.
+
+    All of them or none: one block of numbers per seller is taken last, so that a refusal costs no number.
+    """
+    drafts = _locked(invoices)
+    lines = _lines_of(drafts)
+    for draft in drafts:
+        _refuse_unissuable(draft, lines[draft.pk])
+    _add_up_again(drafts, lines)
+    for draft in drafts:
+        _open(draft, on=on, now=now, by=by)
+    _number(drafts, year=on.year)
+    update_rows(Invoice, drafts, _WRITTEN)
+    _settle_nothing_owed(drafts, now=now)
+    return drafts
 
 
 def take_numbers(*, seller: Seller, kind: DocumentKind, year: int, count: int) -> list[str]:
     """Take `count` consecutive numbers; the counter's row stays locked until the transaction ends, so none is lost."""
-    series, _ = NumberSeries.objects.get_or_create(seller=seller, kind=kind, year=year)
-    NumberSeries.objects.filter(pk=series.pk).update(last_number=F("last_number") + count)
-    last = NumberSeries.objects.values_list("last_number", flat=True).get(pk=series.pk)
     pattern = seller.invoice_number_pattern if kind == DocumentKind.INVOICE else seller.credit_note_number_pattern
-    return [pattern.format(year=year, seq=number) for number in range(last - count + 1, last + 1)]
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_BLOCK, [seller.pk, kind, numbering.year_of_series(pattern, year=year), count])
+        last = cursor.fetchone()[0]
+    return [numbering.number(pattern, year=year, seq=seq) for seq in range(last - count + 1, last + 1)]
 
 
 def seller_of(invoice: Invoice) -> Seller:
@@ -78,25 +92,65 @@ def bill_to_of(customer: Customer) -> dict[str, Any]:
 def sold_by_of(seller: Seller) -> dict[str, Any]:
     """Copy who sells, as printed."""
     kept = ("legal_name", "country", "email", "tax_id", "registration", "bank_name", "iban", "bic", "logo_svg")
-    return {"name": seller.name, "address": seller.address.splitlines()} | {
-        name: getattr(seller, name) for name in kept
-    }
+    return {
+        "name": seller.name,
+        "address": seller.address.splitlines(),
+        "bank_details": [list(row) for row in seller.bank_rows],
+    } | {name: getattr(seller, name) for name in kept}
 
 
-def _refuse_unissuable(draft: Invoice) -> None:
+def _locked(invoices: Sequence[Invoice]) -> list[Invoice]:
+    """Lock the drafts in one order for everybody; from then on their lines stay as they are."""
+    rows = Invoice.objects.select_for_update(of=("self",)).filter(pk__in={invoice.pk for invoice in invoices})
+    drafts = list(rows.order_by("pk"))
+    prefetch_related_objects(drafts, "seller", "customer")
+    return drafts
+
+
+def _lines_of(drafts: Sequence[Invoice]) -> dict[int, list[InvoiceLine]]:
+    lines: dict[int, list[InvoiceLine]] = {draft.pk: [] for draft in drafts}
+    for line in InvoiceLine.objects.filter(invoice__in=drafts).order_by("invoice_id", "position"):
+        lines[line.invoice_id].append(line)
+    return lines
+
+
+def _refuse_unissuable(draft: Invoice, lines: Sequence[InvoiceLine]) -> None:
     refuse_unless_draft(draft)
     seller_of(draft)
-    if not draft.lines.exists():
+    if not lines:
         raise NothingToIssue(f"{draft} has no lines; add one before issuing it.")
+    _refuse_unexplained_tax(draft, lines)
 
 
-def _with_copies(invoice: Invoice, *, on: dt.date, now: dt.datetime, by: str) -> Invoice:
+def _refuse_unexplained_tax(draft: Invoice, lines: Sequence[InvoiceLine]) -> None:
+    """Ask for what EN 16931 wants beside a category; what is taxed at a rate needs nothing."""
+    categories = {line.tax_category for line in lines} - {"", TaxCategory.STANDARD}
+    if not categories:
+        return
+    if categories & _BOTH_TAX_IDS and not (draft.customer.tax_id and seller_of(draft).tax_id):
+        raise TaxNotExplained(
+            f"{draft} has lines under reverse charge or within the EU: {draft.customer} and"
+            f" {draft.seller} both need a tax id."
+        )
+    if TaxCategory.EXEMPT in categories and not draft.tax_note:
+        raise TaxNotExplained(f"{draft} has exempt lines: write into its tax note which law exempts them.")
+    if TaxCategory.OUTSIDE in categories and {line.tax_category for line in lines} != {TaxCategory.OUTSIDE}:
+        raise TaxNotExplained(f"{draft} mixes lines outside the scope of tax with others; bill them apart.")
+
+
+def _add_up_again(drafts: Sequence[Invoice], lines: Mapping[int, list[InvoiceLine]]) -> None:
+    """Work the totals out once more; lines that say what they said are not written."""
+    changed = [line for draft in drafts for line in write_totals(draft, lines[draft.pk])]
+    if changed:
+        update_rows(InvoiceLine, changed, WORKED_OUT)
+
+
+def _open(invoice: Invoice, *, on: dt.date, now: dt.datetime, by: str) -> None:
     invoice.status = InvoiceStatus.OPEN
-    invoice.issue_date, invoice.issued_at = on, now
+    invoice.issue_date, invoice.issued_at, invoice.updated_at = on, now, now
     invoice.due_date = invoice.due_date or on + dt.timedelta(days=invoice.payment_terms_days)
     invoice.bill_to, invoice.sold_by = bill_to_of(invoice.customer), sold_by_of(seller_of(invoice))
     invoice.metadata = {**invoice.metadata, "issued_by": by}
-    return invoice
 
 
 def _number(invoices: Sequence[Invoice], *, year: int) -> None:
@@ -108,3 +162,12 @@ def _number(invoices: Sequence[Invoice], *, year: int) -> None:
         numbers = take_numbers(seller=seller, kind=DocumentKind.INVOICE, year=year, count=len(numbered))
         for invoice, number in zip(numbered, numbers, strict=True):
             invoice.invoice_number = number
+
+
+def _settle_nothing_owed(invoices: Sequence[Invoice], *, now: dt.datetime) -> None:
+    """Let what asks for nothing be paid at once: an invoice is open for a moment before it can be."""
+    settled = [invoice for invoice in invoices if invoice.amount_due_cents == 0]
+    for invoice in settled:
+        invoice.status, invoice.paid_at = InvoiceStatus.PAID, now
+    if settled:
+        update_rows(Invoice, settled, ("status", "paid_at"))

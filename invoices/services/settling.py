@@ -40,8 +40,9 @@ def settle_invoice(*, invoice: Invoice, amount_cents: int, now: dt.datetime) -> 
 
 
 def close_or_reopen(invoice: Invoice, *, now: dt.datetime) -> None:
-    """Let the status follow the amount due: paid when nothing is owed, open again when something is."""
-    if invoice.amount_due_cents == 0 and invoice.status == InvoiceStatus.OPEN:
+    """Let the status follow the amounts: paid when nothing is owed or given up, open again when something is owed."""
+    settled = not invoice.amount_due_cents and not invoice.written_off_cents
+    if settled and invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE):
         invoice.status, invoice.paid_at = InvoiceStatus.PAID, now
     elif invoice.amount_due_cents > 0 and invoice.status != InvoiceStatus.OPEN:
         invoice.status, invoice.paid_at = InvoiceStatus.OPEN, None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_site.kit.money import Money, NotMinorUnits
+from billing_site.kit.money import Money, NotMinorUnits, round_half_up
 from invoices.totals import (
     DiscountTooLarge,
     LineDraft,
     LineTotals,
+    NotADiscountRate,
     NotATaxRate,
     TaxTotal,
     UnknownRounding,
@@ -27,7 +29,7 @@ roundings = st.sampled_from(["line", "document"])
 def invoices(draw):
     """Invoices with lines of either sign, own discounts, and a document discount."""
     lines = [draw(line_drafts()) for _ in range(draw(st.integers(0, 12)))]
-    whole = sum(priced(line) - line.discount_cents for line in lines)
+    whole = sum(after_own_discount(line) for line in lines)
     discount = draw(st.integers(min(whole, 0), max(whole, 0)))
     return {
         "lines": lines,
@@ -46,16 +48,28 @@ def line_drafts(draw):
         package_size=draw(st.sampled_from([1, 1000])),
         tax_rate=draw(rates),
     )
-    discount = draw(st.just(0) | st.integers(min(priced(line), 0), max(priced(line), 0)))
-    return LineDraft(line.quantity, line.unit_price, line.package_size, line.tax_rate, discount)
+    if draw(st.booleans()):
+        return replace(line, discount_rate=draw(st.decimals(0, 1, places=4)))
+    return replace(line, discount_cents=draw(st.integers(min(priced(line), 0), max(priced(line), 0))))
+
+
+def after_own_discount(line):
+    return priced(line) - (line.discount_cents or round_half_up(line.discount_rate * priced(line)))
 
 
 def priced(line):
     return Money.priced(line.quantity, line.unit_price, "EUR", line.package_size).cents
 
 
-def line(unit_price, *, quantity="1", tax="0", discount=0):
-    return LineDraft(Decimal(quantity), Decimal(unit_price), tax_rate=Decimal(tax), discount_cents=discount)
+def line(unit_price, *, quantity="1", tax="0", discount=0, percent_off="0", category=""):
+    return LineDraft(
+        Decimal(quantity),
+        Decimal(unit_price),
+        tax_rate=Decimal(tax),
+        discount_cents=discount,
+        discount_rate=Decimal(percent_off) / 100,
+        tax_category=category,
+    )
 
 
 def eur(*lines, rounding="line", **terms):
@@ -89,17 +103,14 @@ def test_the_taxes_add_up_to_the_tax_and_the_net(invoice):
 def test_prices_with_tax_inside_add_up_to_the_total(invoice):
     lines = invoice.pop("lines")
     totals = total_invoice(lines, currency="EUR", **(invoice | {"tax_inclusive": True}))
-    asked = sum(priced(each) - each.discount_cents for each in lines) - invoice["discount_cents"]
+    asked = sum(after_own_discount(each) for each in lines) - invoice["discount_cents"]
     assert totals.total_cents == asked
 
 
 @given(invoices())
 def test_a_credited_invoice_mirrors_the_invoice(invoice):
     lines = invoice.pop("lines")
-    mirror = [
-        LineDraft(-each.quantity, each.unit_price, each.package_size, each.tax_rate, -each.discount_cents)
-        for each in lines
-    ]
+    mirror = [replace(each, quantity=-each.quantity, discount_cents=-each.discount_cents) for each in lines]
     totals = total_invoice(lines, currency="EUR", **invoice)
     credited = total_invoice(mirror, currency="EUR", **(invoice | {"discount_cents": -invoice["discount_cents"]}))
     assert credited.total_cents == -totals.total_cents
@@ -133,7 +144,7 @@ def test_a_positive_line_never_turns_negative(invoice):
 def test_tax_is_rounded_by_the_policy_of_the_invoice(rounding, tax):
     totals = eur(line("55.55", tax="0.23"), line("11.11", tax="0.23"), rounding=rounding)
     assert (totals.subtotal_cents, totals.tax_cents, totals.total_cents) == (66_66, tax, 66_66 + tax)
-    assert totals.taxes == (TaxTotal(Decimal("0.23"), 66_66, tax),)
+    assert totals.taxes == (TaxTotal("S", Decimal("0.23"), 66_66, tax),)
 
 
 @pytest.mark.parametrize("rounding", ["line", "document"])
@@ -186,7 +197,7 @@ def test_a_wrong_price_is_credited_by_its_difference():
 
 def test_each_rate_has_its_row_and_zero_too():
     totals = eur(line("10", tax="0.19"), line("20"), line("30", tax="0.190"))
-    assert totals.taxes == (TaxTotal(Decimal(0), 20_00, 0), TaxTotal(Decimal("0.19"), 40_00, 7_60))
+    assert totals.taxes == (TaxTotal("Z", Decimal(0), 20_00, 0), TaxTotal("S", Decimal("0.19"), 40_00, 7_60))
 
 
 def test_a_discount_inside_tax_inclusive_prices_is_shown_without_its_tax():
@@ -198,6 +209,48 @@ def test_a_discount_inside_tax_inclusive_prices_is_shown_without_its_tax():
 @pytest.mark.parametrize(("currency", "price", "total"), [("JPY", "500.4", 500), ("KWD", "1.2344", 1_234)])
 def test_lines_round_to_the_digits_of_the_currency(currency, price, total):
     assert total_invoice([line(price)], currency=currency, rounding="line").total_cents == total
+
+
+def test_a_percentage_off_is_worked_out_once_per_line():
+    totals = eur(line("33.33", quantity="3", percent_off="12.5"), line("10.00"))
+    assert [each.discount_cents for each in totals.lines] == [12_50, 0]
+    assert totals.total_cents == 99_99 - 12_50 + 10_00
+
+
+def test_a_percentage_off_the_document_is_an_amount_that_is_spread():
+    totals = eur(line("0.33"), line("0.33"), line("0.34", percent_off="50"), discount_rate=Decimal("0.1"))
+    assert (totals.subtotal_cents, totals.discount_cents) == (1_00, 17 + 8)
+    assert [each.discount_cents for each in totals.lines] == [3, 3, 17 + 2]
+
+
+@pytest.mark.parametrize("rate", ["10", "-0.1", "NaN", "1.01"])
+def test_a_discount_is_a_fraction(rate):
+    with pytest.raises(NotADiscountRate, match=r"write 10 % as 0\.1"):
+        LineDraft(Decimal(1), Decimal(1), discount_rate=Decimal(rate))
+    with pytest.raises(NotADiscountRate):
+        eur(line("10.00"), discount_rate=Decimal(rate))
+
+
+def test_an_amount_and_a_percentage_are_not_both_taken_off():
+    with pytest.raises(NotADiscountRate, match="an amount or a rate"):
+        line("10.00", discount=1, percent_off="10")
+    with pytest.raises(NotADiscountRate):
+        eur(line("10.00"), discount_cents=1, discount_rate=Decimal("0.1"))
+
+
+def test_each_category_of_tax_has_its_row_at_each_rate():
+    lines = [line("10"), line("20", category="AE"), line("30", category="AE"), line("40", tax="0.07")]
+    assert eur(*lines).taxes == (
+        TaxTotal("AE", Decimal(0), 50_00, 0),
+        TaxTotal("Z", Decimal(0), 10_00, 0),
+        TaxTotal("S", Decimal("0.07"), 40_00, 2_80),
+    )
+
+
+def test_document_tax_is_rounded_per_category_too():
+    apart = eur(line("0.02", tax="0.19", category="L"), line("0.02", tax="0.19"), rounding="document")
+    assert [each.tax_cents for each in apart.lines] == [0, 0]
+    assert eur(line("0.02", tax="0.19"), line("0.02", tax="0.19"), rounding="document").tax_cents == 1
 
 
 def test_an_invoice_without_lines_is_nothing():

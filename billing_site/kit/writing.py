@@ -1,0 +1,45 @@
+"""Owns writes of many rows in one statement, where the ORM's own grow with the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connections, models, router, transaction
+
+
+def next_id(model: type[models.Model]) -> int:
+    """Take the id of a row that is written later, such as one whose parts are written before it."""
+    column = str(model._meta.pk.column)  # noqa: SLF001 - Django's public-by-documentation Options
+    with connections[router.db_for_write(model)].cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, %s))", [model._meta.db_table, column])  # noqa: SLF001
+        found: int = cursor.fetchone()[0]
+        return found
+
+
+@transaction.atomic(savepoint=False)
+def update_rows(model: type[models.Model], rows: Sequence[Any], fields: Sequence[str]) -> int:
+    """Write these fields of rows that exist; as `bulk_update`, in one statement that does not grow with the rows.
+
+    Each column goes as one array. Returns how many rows were written.
+    """
+    if not rows:
+        return 0
+    connection = connections[router.db_for_write(model)]
+    options = model._meta  # noqa: SLF001
+    columns: list[Any] = [options.pk, *(options.get_field(name) for name in fields)]
+    quote = connection.ops.quote_name
+    arrays = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection=connection) for row in rows]
+        for field in columns
+    ]
+    casts = ", ".join(f"%s::{field.rel_db_type(connection) or field.db_type(connection)}[]" for field in columns)
+    names: list[str] = [quote(field.column) for field in columns]
+    changes = ", ".join(f"{name} = given.{name}" for name in names[1:])
+    statement = (
+        f"UPDATE {quote(options.db_table)} AS kept SET {changes} FROM unnest({casts}) AS given({', '.join(names)})"  # noqa: S608 - names of columns only
+        f" WHERE kept.{names[0]} = given.{names[0]}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arrays)
+        return int(cursor.rowcount)
