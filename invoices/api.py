@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 
 from billing_site.kit.api.keys import HasScope
+from billing_site.kit.api.parameters import KnownParametersOnly
 from invoices.models import Invoice
 
 _MAY_READ: Any = [HasScope("invoices:read", staff="invoices.view_invoice")]
@@ -49,7 +50,7 @@ class InvoiceShown(serializers.ModelSerializer[Invoice]):
         read_only_fields = fields
 
 
-class InvoiceList(ListAPIView[Invoice]):
+class InvoiceList(KnownParametersOnly, ListAPIView[Invoice]):
     """Invoices in the order they were made, drafts included."""
 
     permission_classes = _MAY_READ

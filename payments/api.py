@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 
 from billing_site.kit.api.keys import HasScope
+from billing_site.kit.api.parameters import KnownParametersOnly
 from payments.models import Payment
 
 _MAY_READ: Any = [HasScope("payments:read", staff="payments.view_payment")]
@@ -29,7 +30,7 @@ class PaymentShown(serializers.ModelSerializer[Payment]):
         read_only_fields = fields
 
 
-class PaymentList(ListAPIView[Payment]):
+class PaymentList(KnownParametersOnly, ListAPIView[Payment]):
     """Payments in the order they came to be known, failed ones included."""
 
     permission_classes = _MAY_READ

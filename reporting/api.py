@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing_site.kit.api.keys import HasScope
+from billing_site.kit.api.parameters import refuse_unknown
 from billing_site.kit.currencies import UnknownCurrency
 from reporting.answers import revenue_answer
 from reporting.exact_json import ExactJSONRenderer
@@ -83,6 +84,7 @@ class RevenueView(APIView):
         responses=RevenueAnswer,
     )
     def get(self, request: Request) -> Response:
+        refuse_unknown(request, "currency")
         currency = request.query_params.get("currency", settings.REPORTING_CURRENCY)
         zone = ZoneInfo(settings.BILLING_TIME_ZONE)
         today = timezone.now().astimezone(zone).date()
