@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 
 from billing_site.kit.admin import BackOfficeAdmin, DateRange, RowPageMixin, View, button, money_column, stripe_link
 from billing_site.kit.exports import ExportMixin
+from invoices.admin.parties import CustomerForm
 from invoices.models import Customer, Invoice
 from invoices.resources import CustomerResource
 
@@ -23,6 +24,7 @@ _SAID = "Name, e-mail, address, country and currency come from Stripe; change th
 
 @admin.register(Customer)
 class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
+    form = CustomerForm
     list_display = (
         "name",
         "email",
@@ -48,10 +50,10 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
             {
                 "fields": (
                     ("name", "email"),
-                    ("bill_to_name", "tax_id"),
+                    "bill_to_name",
                     "address",
-                    ("country", "currency"),
-                    ("language", "time_zone"),
+                    ("country", "tax_id"),
+                    ("currency", "language", "time_zone"),
                 )
             },
         ),
@@ -86,6 +88,12 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
             (None, {**first, "description": _SAID}),
             *rest,
         )
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:  # noqa: FBT001
+        super().save_model(request, obj, form, change)
+        note = form.note_on_tax_id()
+        if note:
+            messages.info(request, note)
 
     @button("New invoice", icon="receipt_long", permission="invoices.add_invoice")
     def new_invoice(self, _request: HttpRequest, object_id: str) -> HttpResponseRedirect:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CurrencyField, is_currency, one_of
+from invoices import identities
 from invoices.enums import DocumentKind, Language
+from invoices.numbering import fault_of_pattern, fault_of_patterns
 from invoices.querysets import CustomerQuerySet
 
 
@@ -27,6 +30,10 @@ class Seller(models.Model):
     bank_name = models.CharField(max_length=80, blank=True)
     iban = models.CharField("IBAN", max_length=34, blank=True)
     bic = models.CharField("BIC", max_length=11, blank=True)
+    bank_details = models.TextField(
+        blank=True,
+        help_text="What else a transfer needs, one label and value a row: Routing number: 021000021",
+    )
     logo_svg = models.TextField(blank=True)
     language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
     payment_terms_days = models.PositiveSmallIntegerField(default=30)
@@ -41,6 +48,26 @@ class Seller(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def bank_rows(self) -> list[tuple[str, str]]:
+        """The labels and values of `bank_details`."""
+        rows = (line.partition(":") for line in self.bank_details.splitlines() if line.strip())
+        return [(label.strip(), value.strip()) for label, _, value in rows]
+
+    def clean(self) -> None:
+        self.iban, self.bic = identities.compact(self.iban), identities.compact(self.bic)
+        _refuse(
+            tax_id=_fault_of_tax_id(self),
+            iban=identities.fault_of_iban(self.iban) if self.iban else "",
+            bic=identities.fault_of_bic(self.bic) if self.bic else "",
+            bank_details=""
+            if all(map(all, self.bank_rows))
+            else "Write a label and a value a row: Sort code: 20-00-00",
+            invoice_number_pattern=fault_of_pattern(self.invoice_number_pattern),
+            credit_note_number_pattern=fault_of_pattern(self.credit_note_number_pattern)
+            or fault_of_patterns(invoices=self.invoice_number_pattern, credit_notes=self.credit_note_number_pattern),
+        )
 
 
 @audited
@@ -74,6 +101,7 @@ class Customer(models.Model):
 
     def clean(self) -> None:
         self.stripe_customer_id = self.stripe_customer_id or None
+        _refuse(tax_id=_fault_of_tax_id(self))
 
 
 class NumberSeries(models.Model):
@@ -93,3 +121,14 @@ class NumberSeries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seller} · {self.get_kind_display()} · {self.year}"
+
+
+def _fault_of_tax_id(party: Seller | Customer) -> str:
+    return identities.fault_of_tax_id(party.tax_id, country=party.country) if party.tax_id else ""
+
+
+def _refuse(**faults: str) -> None:
+    """Say every fault beside its field."""
+    found = {field: fault for field, fault in faults.items() if fault}
+    if found:
+        raise ValidationError(found)

@@ -285,12 +285,12 @@ def test_what_stripe_says_of_its_customer_is_changed_there(manager):
     customer = a_customer(stripe_customer_id="cus_1")
     manager.post(
         page_of(customer),
-        {"name": "Mine", "currency": "JPY", "country": "FR", "language": "de", "time_zone": "UTC", "tax_id": "DE1"},
+        {"name": "Mine", "currency": "JPY", "country": "FR", "language": "de", "time_zone": "UTC", "tax_id": "DE136695976"},
     )
     said = (customer.name, customer.currency, customer.country)
     customer.refresh_from_db()
     assert (customer.name, customer.currency, customer.country) == said
-    assert (customer.language, customer.tax_id) == ("de", "DE1")
+    assert (customer.language, customer.tax_id) == ("de", "DE136695976")
 
 
 def test_a_customer_shows_what_is_owed_and_held(manager):
