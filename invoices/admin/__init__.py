@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from invoices.admin import credit_notes, customers, deliveries, documents, invoices, panels, sellers
+from invoices.admin import credit_notes, customers, deliveries, documents, happenings, invoices, panels, sellers
 
-__all__ = ["credit_notes", "customers", "deliveries", "documents", "invoices", "panels", "sellers"]
+__all__ = ["credit_notes", "customers", "deliveries", "documents", "happenings", "invoices", "panels", "sellers"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from payments.admin import (
     credits,  # noqa: A004 - the room is named as its rows
+    happenings,
     inbox,
     ledger,
     listings,
@@ -18,6 +19,7 @@ from payments.admin import (
 
 __all__ = [
     "credits",
+    "happenings",
     "inbox",
     "ledger",
     "listings",

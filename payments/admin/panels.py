@@ -12,23 +12,27 @@ from django.utils import timezone
 from billing_site.kit.admin import Panel, badge, link_to, list_url, may_see, money_cell
 from billing_site.kit.admin.panels import MOST_ROWS, register
 from billing_site.kit.admin.words import day_text
+from invoices.admin.panels import let_balance_show
 from invoices.models import Customer, Invoice
 from payments.admin import tones
 from payments.models import Allocation, Credit, Payment, Subscription
 
 
-@register(Customer)
-def held(customer: Customer, request: HttpRequest) -> Iterator[Panel]:
-    """What we hold for the customer: money not placed yet, and credits."""
-    if not (may_see(request, Payment) and may_see(request, Credit)):
-        return
-    left = F("amount_cents") - F("allocated_cents")
-    cash = customer.payments.manual().unallocated().order_by("currency").values_list("currency").annotate(sum=Sum(left))
-    usable = customer.credits.usable(on=timezone.localdate()).order_by("currency").values_list("currency")
-    sums = [("Unapplied cash", *row) for row in cash]
-    sums += [("Credits", *row) for row in usable.annotate(sum=Sum("remaining_cents"))]
-    rows = [(what, currency, money_cell(cents, currency)) for what, currency, cents in sums]
-    yield Panel("Held for the customer", ("What", "Currency"), rows, amounts=("Amount",), is_wide=True)
+@let_balance_show("Unapplied cash")
+def unapplied(customer: Customer, request: HttpRequest) -> dict[str, int]:
+    """Money that came by bank and is not placed yet."""
+    if not may_see(request, Payment):
+        return {}
+    left = Sum(F("amount_cents") - F("allocated_cents"))
+    return dict(customer.payments.manual().unallocated().order_by().values_list("currency").annotate(sum=left))
+
+
+@let_balance_show("Credits")
+def usable_credits(customer: Customer, request: HttpRequest) -> dict[str, int]:
+    if not may_see(request, Credit):
+        return {}
+    usable = customer.credits.usable(on=timezone.localdate())
+    return dict(usable.order_by().values_list("currency").annotate(sum=Sum("remaining_cents")))
 
 
 @register(Customer)

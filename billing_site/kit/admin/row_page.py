@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from billing_site.kit.admin.history import Change, audit_of
 from billing_site.kit.admin.panels import Panel, panels_of
+from billing_site.kit.admin.timeline import timeline_panels
 from billing_site.kit.admin.words import day_text
 
 _LATEST_CHANGES, _CHANGES_TOLD = 8, 6
@@ -37,7 +38,11 @@ class RowPageMixin:
         row = context.get("original")
         if row is not None:
             context.update(self.row_context(request, row))
-            context["panels"] = [*panels_of(row, request), *(history_panels(row) if self.shows_history else ())]
+            context["panels"] = [
+                *panels_of(row, request),
+                *timeline_panels(row, request),
+                *(history_panels(row) if self.shows_history else ()),
+            ]
         return super().render_change_form(request, context, *args, **options)  # type: ignore[misc]
 
     def row_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002
