@@ -17,21 +17,26 @@ Cell = str | int | Decimal | Money | None  # what an annex may print; numbers an
 
 
 class TaxSum(NamedTuple):
-    """One tax rate (a fraction: 0.19) of a document: what it was taken on, and how much it came to."""
+    """One tax rate (a fraction: 0.19) of a document: what it was taken on, and how much it came to.
+
+    `category` is the code of EN 16931; "" is the usual one of the rate.
+    """
 
     rate: Decimal
     net_cents: int
     tax_cents: int
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """Where a transfer goes; `iban` holds the plain account number where the country has no IBAN."""
+    """Where a transfer goes; `details` are what it needs where there is no IBAN, such as a routing number."""
 
     holder: str
-    iban: str
+    iban: str = ""
     bic: str = ""
     bank_name: str = ""
+    details: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_iban(self) -> bool:
@@ -41,7 +46,7 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """The seller or the buyer, as copied onto the document when it was issued."""
+    """The seller or the buyer, as copied onto the document when it was issued; `country` is its ISO code."""
 
     name: str
     address_lines: tuple[str, ...] = ()
@@ -50,6 +55,8 @@ class Party:
     registration: str = ""
     bank: BankAccount | None = None
     logo_svg: str = ""
+    brand: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,8 @@ Annex = UsageAnnex  # becomes a union when a floor brings another shape
 class CanonicalInvoice:
     """An invoice or credit note as printed; amounts in minor units of `currency`, `period_end` exclusive.
 
-    An empty `number` is a draft. A credit note carries positive amounts and the number it `corrects`.
+    An empty `number` is a draft. A credit note carries positive amounts, the number it `corrects`, and where its total
+    goes: off the amount due, to a credit, or back. `credited_cents` is what credit notes took off an invoice.
     `paid_at` is printed as the day it has in its own zone: pass it in the seller's.
     """
 
@@ -130,6 +138,10 @@ class CanonicalInvoice:
     tax_cents: int = 0
     tax_name: str = ""
     amount_paid_cents: int = 0
+    credited_cents: int = 0
+    reduces_due_cents: int = 0
+    to_credit_cents: int = 0
+    to_refund_cents: int = 0
     period_start: date | None = None
     period_end: date | None = None
     purchase_order: str = ""
@@ -139,6 +151,7 @@ class CanonicalInvoice:
     terms: str = ""
     pay_url: str = ""
     paid_at: datetime | None = None
+    is_copy: bool = False
     annexes: tuple[Annex, ...] = ()
 
     @property

@@ -21,11 +21,12 @@ class Column:
 
 
 def columns(first: str, others: Sequence[tuple[str, Iterable[str]]]) -> list[Column]:
-    """Return the columns of a table from their heads and the texts below them."""
+    """Return the columns of a table from their heads and the texts below them; the last one is of amounts."""
     widths = [max(_width_mm(text) for text in (head, *texts)) for head, texts in others]
     excess = max(sum(widths) - (PAGE_MM - _LEAST_FIRST_MM), 0)
     if excess:
-        widths[widths.index(max(widths))] -= excess  # its longest texts wrap, rather than leave the page
+        shrinking = widths[:-1] or widths  # an amount is never broken
+        widths[shrinking.index(max(shrinking))] -= excess  # its longest texts wrap, rather than leave the page
     return [Column(first), *(Column(head, f"{mm}mm") for (head, _), mm in zip(others, widths, strict=True))]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
-from invoices.canonical import CanonicalInvoice, CanonicalLine, Party
+from invoices.canonical import CanonicalInvoice, CanonicalLine, Party, TaxSum
 from invoices.pdf.columns import Column, columns
 from invoices.pdf.giro import giro_code
 from invoices.pdf.labels import LABELS
@@ -16,6 +16,7 @@ from invoices.pdf.wording import Wording
 
 KEPT_TOGETHER = 2  # lines that go with the totals to their page
 _RUNNER_LENGTH = 48  # a running head is one line
+_BY_RATE = {"", "S", "Z", "L", "M"}  # categories of EN 16931 that their rate explains
 _SHORT_REMARKS, _LETTERS_PER_LINE = 300, 45
 
 
@@ -68,12 +69,14 @@ def present(invoice: CanonicalInvoice) -> dict[str, Any]:
         "words": LABELS[invoice.language],
         "language": invoice.language,
         "title": title,
-        "number": number,
+        "number": " · ".join([number, say("copy")]) if invoice.is_copy else number,
+        "is_draft": invoice.is_draft,
         "issued_at": _midnight(invoice),
         "runner": {"seller": _short(invoice.seller.name), "document": _short(f"{title} {number}")},
         "page_words": _page_words(say),
-        "parties": [(say("from"), _party(invoice.seller, say)), (say("bill_to"), _party(invoice.buyer, say))],
+        "parties": _parties(invoice, say),
         "seller_name": invoice.seller.name,
+        "brand": invoice.seller.brand or invoice.seller.name,
         "logo": data_address(invoice.seller.logo_svg),
         "imprint": _imprint(invoice.seller, say),
         "headline": _headline(invoice, say),
@@ -81,6 +84,7 @@ def present(invoice: CanonicalInvoice) -> dict[str, Any]:
         "stamp": _stamp(invoice, say),
         "details": _details(invoice, say),
         "shows_tax": _shows_tax(invoice),
+        "shows_price": _shows_price(invoice),
         "columns": _columns(invoice, lines, say),
         "lines": lines[:-KEPT_TOGETHER],
         "last_lines": lines[-KEPT_TOGETHER:],
@@ -112,8 +116,16 @@ def _tax_id(party: Party, say: Wording) -> str:
     return say("tax_id", number=party.tax_id) if party.tax_id else ""
 
 
-def _party(party: Party, say: Wording) -> PrintedParty:
-    lines = (*party.address_lines, party.email, _tax_id(party, say))
+def _parties(invoice: CanonicalInvoice, say: Wording) -> list[tuple[str, PrintedParty]]:
+    """Both address blocks; they name their countries where these differ."""
+    is_abroad = invoice.seller.country != invoice.buyer.country
+    both = ((say("from"), invoice.seller), (say("bill_to"), invoice.buyer))
+    return [(heading, _party(party, say, say.country(party.country) if is_abroad else "")) for heading, party in both]
+
+
+def _party(party: Party, say: Wording, country: str) -> PrintedParty:
+    is_written = any(country.casefold() in line.casefold() for line in party.address_lines)
+    lines = (*party.address_lines, "" if is_written else country, party.email, _tax_id(party, say))
     return PrintedParty(party.name, tuple(line for line in lines if line.strip()))
 
 
@@ -128,7 +140,11 @@ def _headline(invoice: CanonicalInvoice, say: Wording) -> Headline:
         label, cents = "amount_credited", invoice.total_cents
         remark = say("issued_on", day=say.long_day(invoice.issue_date)) if invoice.issue_date else ""
     elif invoice.is_paid and invoice.paid_at:
-        label, cents, remark = "amount_paid", invoice.total_cents, say("paid_on", day=say.long_day(invoice.paid_at))
+        label, cents, remark = (
+            "amount_paid",
+            invoice.amount_paid_cents,
+            say("paid_on", day=say.long_day(invoice.paid_at)),
+        )
     elif invoice.due_date:
         remark = say("due_by", day=say.long_day(invoice.due_date))
     figure = say.money(cents)
@@ -158,15 +174,19 @@ def _shows_tax(invoice: CanonicalInvoice) -> bool:
     return any(line.tax_rate for line in invoice.lines)
 
 
+def _shows_price(invoice: CanonicalInvoice) -> bool:
+    """A credit note takes amounts back: one of each, so quantity and price would say nothing."""
+    return invoice.kind == "invoice" or any(line.quantity != 1 for line in invoice.lines)
+
+
 def _columns(invoice: CanonicalInvoice, lines: list[PrintedLine], say: Wording) -> list[Column]:
     tax = [(_tax_name(invoice, say), [line.tax for line in lines])] if _shows_tax(invoice) else []
-    others = [
+    price = [
         (say("quantity"), [line.quantity for line in lines]),
         (say("unit_price"), [text for line in lines for text in (line.price, line.per)]),
-        *tax,
-        (say("amount"), [line.amount for line in lines]),
     ]
-    return columns(say("description"), others)
+    amount = (say("amount"), [line.amount for line in lines])
+    return columns(say("description"), [*(price if _shows_price(invoice) else ()), *tax, amount])
 
 
 def _line(line: CanonicalLine, say: Wording) -> PrintedLine:
@@ -192,7 +212,7 @@ def _totals(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
         *_before_tax(invoice, say),
         *_taxes(invoice, say),
         Row(say("total_credit" if is_credit else "total"), say.money(invoice.total_cents), "ruled grand"),
-        *([] if is_credit or not invoice.amount_paid_cents else _settled(invoice, say)),
+        *(_goes_to(invoice, say) if is_credit else _settled(invoice, say)),
     ]
 
 
@@ -211,20 +231,31 @@ def _before_tax(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
 def _taxes(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
     name = _tax_name(invoice, say)
     return [
-        Row(
-            say("tax_on", tax=name, rate=say.percent(tax.rate), net=say.money(tax.net_cents)),
-            say.money(tax.tax_cents),
-            "" if i else "ruled",
-        )
+        Row(_tax_on(tax, name, say), say.money(tax.tax_cents), "" if i else "ruled")
         for i, tax in enumerate(invoice.taxes)
     ]
 
 
+def _tax_on(tax: TaxSum, name: str, say: Wording) -> str:
+    """Name a tax by its rate, or by the reason why there is none."""
+    what = f"{name} {say.percent(tax.rate)}" if tax.category in _BY_RATE else say(f"tax_{tax.category}")
+    return say("tax_on", tax=what, net=say.money(tax.net_cents))
+
+
 def _settled(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
-    return [
-        Row(say("already_paid"), say.money(-invoice.amount_paid_cents)),
-        Row(say("amount_due"), say.money(invoice.amount_due_cents), "ruled grand"),
-    ]
+    parts = (("already_paid", invoice.amount_paid_cents), ("already_credited", invoice.credited_cents))
+    rows = [Row(say(word), say.money(-cents)) for word, cents in parts if cents]
+    return [*rows, Row(say("amount_due"), say.money(invoice.amount_due_cents), "ruled grand")] if rows else []
+
+
+def _goes_to(note: CanonicalInvoice, say: Wording) -> list[Row]:
+    """Say what became of a credit: off the invoice, kept for the customer, or sent back."""
+    parts = (
+        ("reduces_due", note.reduces_due_cents),
+        ("to_credit", note.to_credit_cents),
+        ("to_refund", note.to_refund_cents),
+    )
+    return [Row(say(word, number=note.corrects), say.money(cents)) for word, cents in parts if cents]
 
 
 def _remarks(invoice: CanonicalInvoice) -> dict[str, list[str]]:
@@ -242,6 +273,7 @@ def _transfer(invoice: CanonicalInvoice, say: Wording) -> list[Row]:
         Row(say("beneficiary"), bank.holder or invoice.seller.name),
         Row(say("iban" if bank.has_iban else "account"), _in_fours(bank.iban) if bank.has_iban else bank.iban),
         Row(say("bic"), bank.bic),
+        *(Row(label, value) for label, value in bank.details),
         Row(say("bank"), bank.bank_name),
         Row(say("reference"), invoice.number),
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from weasyprint import CSS
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from invoices.pdf.scripts import faces_for
+
 FOLDER = Path(__file__).parent / "fonts"
 _STYLES = Path(__file__).parent / "css"
-# Kana, kanji and full-width forms. Their faces are large, so only documents that need them load them.
-_JAPANESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_SETS_KEPT = 8  # sets of faces a process keeps unpacked
 
 
 class UnknownTypeface(ValueError):
@@ -44,14 +44,14 @@ class Typography:
 
 def typography_for(text: str) -> Typography:
     """Return the faces and sheets a text needs."""
-    return _typography(japanese=bool(_JAPANESE.search(text)))
+    return _typography(faces_for(text))
 
 
-@cache
-def _typography(*, japanese: bool) -> Typography:
+@lru_cache(maxsize=_SETS_KEPT)
+def _typography(faces: tuple[str, ...]) -> Typography:
     fonts = FontConfiguration()
-    names = ("latin.css", "japanese.css", "document.css") if japanese else ("latin.css", "document.css")
-    sheets = tuple(_sheet(name, fonts) for name in names)
+    styles = (_style("latin.css"), *map(_face_rules, faces), _in_faces(_style("document.css"), faces))
+    sheets = tuple(CSS(string=style, url_fetcher=_ShippedFonts(), font_config=fonts) for style in styles)
     atexit.register(_tidy, os.getpid())
     return Typography(fonts, sheets)
 
@@ -62,5 +62,26 @@ def _tidy(owner: int) -> None:
         _typography.cache_clear()
 
 
-def _sheet(name: str, fonts: FontConfiguration) -> CSS:
-    return CSS(string=(_STYLES / name).read_text(encoding="utf-8"), url_fetcher=_ShippedFonts(), font_config=fonts)
+def _style(name: str) -> str:
+    return (_STYLES / name).read_text(encoding="utf-8")
+
+
+def _face_rules(face: str) -> str:
+    return "".join(
+        f"@font-face {{ font-family: {family}; font-weight: {weight}; src: url(font:{family}.woff2) }}"
+        for family, weight in ((f"{face}-SemiBold", 600), (f"{face}-Regular", 400))
+        if _is_shipped(family)
+    )
+
+
+def _in_faces(style: str, faces: tuple[str, ...]) -> str:
+    """Write the faces where the style sheet asks for others, each bold one before its plain one where it is strong."""
+    plain = [f"{face}-Regular" for face in faces]
+    strong = [family for face in faces for family in (f"{face}-SemiBold", f"{face}-Regular") if _is_shipped(family)]
+    return style.replace('"Others Strong"', ", ".join(["Inter", *strong])).replace(
+        '"Others"', ", ".join(["Inter", *plain])
+    )
+
+
+def _is_shipped(family: str) -> bool:
+    return (FOLDER / f"{family}.woff2").exists()

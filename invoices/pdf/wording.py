@@ -70,6 +70,10 @@ class Wording:
         """Write a half-open span of days by its first and last: `1-31 Oct 2026`."""
         return str(format_interval(start, end - timedelta(days=1), "yMMMd", locale=self.locale))
 
+    def country(self, code: str) -> str:
+        """Write a country's name; "" for an unknown code."""
+        return str(self.locale.territories.get(code, ""))
+
     def cell(self, value: Cell) -> str:
         """Write one cell of an annex: money without its symbol, nothing as a dash."""
         if isinstance(value, str):

@@ -119,6 +119,10 @@ def inflated(pdf: bytes) -> bytes:
     return b"\n".join(zlib.decompress(one) if one[:1] == b"\x78" else one for one in streams)
 
 
+def faces_of(pdf: bytes) -> set[str]:
+    return {name.decode() for name in re.findall(rb"/BaseFont ?/\w{6}\+([\w-]+)", inflated(pdf))}
+
+
 def pdf_text(pdf: bytes) -> str:
     tool = shutil.which("pdftotext")
     if tool is None:
@@ -192,6 +196,8 @@ def test_a_partly_paid_invoice_asks_for_the_rest():
 def test_a_draft_says_so_and_cannot_be_paid():
     text = printed(replace(INVOICE, number=""))
     assert text.count("Draft") >= 3
+    assert "watermark" in render_html(replace(INVOICE, number=""))
+    assert "watermark" not in render_html(INVOICE)
     assert "Pay online" not in text
     assert "IBAN" not in text
 
@@ -202,7 +208,49 @@ def test_a_credit_note_names_the_invoice_it_corrects():
     assert "Amount credited €675.03" in text
     assert "For invoice INV-2026-001482" in text
     assert "Total credit €675.03" in text
+    assert "Description Amount Deeds €675.03" in text
     assert "Pay" not in text.replace("Payable", "")
+
+
+def test_a_credit_note_says_what_becomes_of_its_total():
+    note = replace(INVOICE, kind="credit_note", corrects="INV-1", amount_due_cents=0)
+    parts = {"reduces_due_cents": 300000, "to_credit_cents": 200000, "to_refund_cents": 39290}
+    ending = "Off invoice INV-1 €3,000.00 Kept as your credit €2,000.00 To be refunded €392.90"
+    assert f"Total credit €5,392.90 {ending}" in printed(replace(note, **parts))
+
+
+def test_a_copy_says_that_it_is_one():
+    assert "INV-2026-001482 · Copy" in printed(replace(INVOICE, is_copy=True))
+
+
+def test_what_was_credited_is_taken_off_a_paid_copy():
+    paid = {"amount_paid_cents": 500000, "credited_cents": 39290, "amount_due_cents": 0}
+    text = printed(replace(INVOICE, **paid, paid_at=datetime(2026, 11, 20, tzinfo=UTC)))
+    assert "Amount paid €5,000.00" in text
+    assert "Already paid −€5,000.00 Credit notes −€392.90 Amount due €0.00" in text
+
+
+@pytest.mark.parametrize(
+    ("category", "reason"), [("AE", "Reverse charge"), ("E", "Tax exempt"), ("G", "Export"), ("K", "Intra-community")]
+)
+def test_a_line_without_tax_says_why(category, reason):
+    text = printed(replace(INVOICE, taxes=(TaxSum(Decimal(0), 505953, 0, category),)))
+    assert re.search(rf"{reason}.* on €5,059.53 €0.00", text)
+
+
+def test_parties_of_two_countries_name_them():
+    abroad = replace(INVOICE, seller=replace(SELLER, country="DE"), buyer=Party("Nord AG", ("Wien",), country="AT"))
+    assert "Wien Austria" in printed(abroad)
+    assert "10119 Berlin Deutschland" in printed(replace(abroad, language="de"))
+    assert "Germany" not in printed(replace(abroad, buyer=replace(abroad.buyer, country="DE")))
+    written = replace(abroad.buyer, address_lines=("1010 Wien, AUSTRIA",))
+    assert "Austria" not in printed(replace(abroad, buyer=written))
+
+
+def test_the_brand_heads_the_page_and_the_company_asks_for_the_money():
+    html = render_html(replace(INVOICE, seller=replace(SELLER, brand="Parcelbase")))
+    assert "<td>Parcelbase</td>" in html
+    assert '<div class="name">Parcelbase GmbH</div>' in html
 
 
 def test_only_a_transfer_in_euros_to_an_iban_gets_a_qr_code():
@@ -316,17 +364,53 @@ def test_text_of_any_script_and_length_is_set_without_a_crash():
 
 def test_japanese_is_set_in_our_own_face():
     pdf = render(simple("JPY", 500, "500", language="ja"))
-    assert b"+Noto-Sans-JP" in inflated(pdf)
+    assert faces_of(pdf) >= {"NotoSansJP-Regular"}
     assert "請求書" in pdf_text(pdf)
 
 
+@pytest.mark.parametrize(
+    ("text", "faces"),
+    [
+        ("Łódź Ελλάδα Київ Đà Nẵng", set()),
+        ("חברת הנדל״ן", {"NotoSansHebrew"}),
+        ("شركة العقارات", {"NotoSansArabic"}),
+        ("บริษัท กรุงเทพ", {"NotoSansThai"}),
+        ("दिल्ली संपत्ति", {"NotoSansDevanagari"}),
+        ("서울부동산 똠방각하", {"NotoSansKR"}),
+        ("北京市房地产", {"NotoSansSC"}),
+        ("您好 臺北", {"NotoSansSC"}),
+        ("株式会社山田", {"NotoSansJP"}),
+        ("ラーメン 麺🍜", {"NotoSansJP", "NotoEmoji"}),
+        ("Casa 🏠 👩‍👩‍👧 ✅", {"NotoEmoji"}),
+    ],
+)
+def test_every_script_is_set_in_our_own_faces(text, faces):
+    pdf = render(replace(INVOICE, buyer=Party(text, (text,))))
+    found = {face.partition("-")[0] for face in faces_of(pdf) if face.startswith("Noto")}
+    assert (found, {face for face in faces_of(pdf) if not face.startswith(("Noto", "Inter"))}) == (faces, set())
+
+
+def test_hebrew_and_arabic_are_written_from_the_right():
+    html = render_html(replace(INVOICE, buyer=Party("שירות Platform", ("42 Platform", "42 شارع الملك"))))
+    assert '<div class="name" dir="rtl">שירות Platform</div>' in html
+    assert '<div dir="rtl">42 شارع الملك</div>' in html
+    assert "<div>42 Platform</div>" in html
+
+
+def test_an_amount_is_never_broken():
+    line = CanonicalLine("x" * 200, Decimal("123456789.123456"), Decimal("0.000000000012"), 10**15, tax_rate=VAT)
+    assert "€10,000,000,000,000.00" in pdf_text(render(replace(INVOICE, lines=(line,) * 3)))
+
+
 def test_latin_documents_carry_only_faces_of_the_repository():
-    fonts = re.findall(rb"/BaseFont ?/\w{6}\+([\w-]+)", inflated(render(replace(INVOICE, annexes=(ANNEX,)))))
-    assert set(fonts) == {b"Inter", b"Inter-Medium", b"Inter-Semi-Bold", b"Inter-Display-Semi-Bold", b"JetBrains-Mono"}
+    faces = {"Inter", "Inter-Medium", "Inter-Semi-Bold", "Inter-Display-Semi-Bold", "JetBrains-Mono"}
+    assert faces_of(render(replace(INVOICE, annexes=(ANNEX,)))) == faces
     assert {path.name for path in FOLDER.glob("OFL*")} == {
         "OFL-Inter.txt",
         "OFL-JetBrainsMono.txt",
+        "OFL-Noto.txt",
         "OFL-NotoSansJP.txt",
+        "OFL-NotoSansKR-SC.txt",
     }
 
 
