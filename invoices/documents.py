@@ -1,9 +1,6 @@
-"""The papers of issued invoices: made from the frozen copy, kept once, and never written over."""
+"""The papers of issued invoices and credit notes: made from the frozen copy, kept once, and never written over."""
 
 from __future__ import annotations
-
-from decimal import Decimal
-from typing import Any, cast
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -11,39 +8,40 @@ from django.db import IntegrityError, transaction
 
 from billing_site.kit.errors import Refused
 from invoices import pdf
-from invoices.annexes import annexes_for
-from invoices.canonical import BankAccount, CanonicalInvoice, CanonicalLine, Language, Party, TaxSum
-from invoices.enums import DocumentKind, InvoiceStatus, Origin
-from invoices.models import Document, Invoice, InvoiceLine
-from invoices.services.drafting import totals_of
-from invoices.services.issuing import bill_to_of, sold_by_of
+from invoices.composing import canonical_of, paid_copy_of
+from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Origin
+from invoices.models import CreditNote, Document, Invoice
 
 
 class NoDocument(Refused):
-    """Only issued invoices of ours have a document here; Stripe keeps its own."""
+    """Only issued invoices and credit notes of ours have a document here; Stripe keeps its own."""
 
 
 class DocumentDamaged(Exception):
     """A kept file is not the one that was written; restore it from a backup."""
 
 
-def keep_document(*, invoice: Invoice) -> Document:
-    """Render an issued invoice and keep it; return the document that is kept already, if there is one.
+class DocumentLost(DocumentDamaged):
+    """A kept file is gone; restore it from a backup. It is never drawn again by itself."""
+
+
+def keep_document(*, paper: Invoice | CreditNote) -> Document:
+    """Render an issued paper and keep it; return the document that is kept already, if there is one.
 
     The file comes first and its row last: a row means a file. A crash between the two leaves a file nobody names.
     """
-    kept = invoice.documents.filter(kind=DocumentKind.INVOICE).first()
+    kept = paper.documents.first()
     if kept is not None:
         return kept
-    if invoice.origin != Origin.NATIVE or invoice.status == InvoiceStatus.DRAFT:
-        raise NoDocument(f"{invoice} has no document here: it is not an issued invoice of ours.")
-    content = pdf.render(canonical_of(invoice))
-    name = default_storage.save(_file_name(invoice), ContentFile(content))
+    if not _has_document(paper):
+        raise NoDocument(f"{paper} has no document here: it is not an issued invoice or credit note of ours.")
+    content = pdf.render(canonical_of(paper))
+    name = default_storage.save(_file_name(paper), ContentFile(content))
     try:
-        return _write_row(invoice, name, content)
+        return _write_row(paper, name, content)
     except IntegrityError:  # another worker kept it while this one rendered
         default_storage.delete(name)
-        return invoice.documents.get(kind=DocumentKind.INVOICE)
+        return paper.documents.get()
 
 
 def preview_document(*, invoice: Invoice) -> bytes:
@@ -51,97 +49,47 @@ def preview_document(*, invoice: Invoice) -> bytes:
     return pdf.render(canonical_of(invoice))
 
 
+def paid_copy(*, invoice: Invoice) -> bytes:
+    """Render a paid invoice again with what was paid, stamped, as a copy; nothing is kept. Raises NotPaid."""
+    return pdf.render(paid_copy_of(invoice))
+
+
 def open_document(document: Document) -> bytes:
-    """Read a kept file. Raises DocumentDamaged when it is not the file that was written."""
-    with default_storage.open(document.file_name) as file:
-        content: bytes = file.read()
+    """Read a kept file. Raises DocumentLost when it is gone, DocumentDamaged when it is not the one written."""
+    try:
+        with default_storage.open(document.file_name) as file:
+            content: bytes = file.read()
+    except FileNotFoundError as error:
+        raise DocumentLost(f"{document.file_name} is not in the store; restore it from a backup.") from error
     if pdf.fingerprint(content) != document.sha256:
-        raise DocumentDamaged(f"{document.file_name} does not have the sha256 it was written with.")
+        raise DocumentDamaged(
+            f"{document.file_name} does not have the sha256 it was written with; restore it from a backup."
+        )
     return content
 
 
-def canonical_of(invoice: Invoice) -> CanonicalInvoice:
-    """Gather everything an invoice prints, from its own copies once it is issued."""
-    lines = list(invoice.lines.order_by("position"))
-    return CanonicalInvoice(
-        number=invoice.invoice_number or "",
-        issue_date=invoice.issue_date,
-        due_date=invoice.due_date,
-        currency=invoice.currency,
-        language=cast("Language", invoice.language),
-        seller=_seller(invoice),
-        buyer=_party(invoice.bill_to or bill_to_of(invoice.customer)),
-        lines=tuple(_line(line) for line in lines),
-        subtotal_cents=invoice.subtotal_cents,
-        discount_cents=invoice.discount_cents,
-        taxes=_taxes(invoice, lines),
-        tax_cents=invoice.tax_cents,
-        total_cents=invoice.total_cents,
-        amount_paid_cents=0,
-        amount_due_cents=invoice.total_cents,  # the paper says what was asked for; what happened since is a statement's
-        period_start=invoice.billing_period_start,
-        period_end=invoice.billing_period_end,
-        purchase_order=invoice.purchase_order,
-        contract_reference=invoice.contract_reference,
-        notes=invoice.notes,
-        annexes=annexes_for(invoice),
-    )
+def _has_document(paper: Invoice | CreditNote) -> bool:
+    unissued = InvoiceStatus.DRAFT if isinstance(paper, Invoice) else CreditNoteStatus.VOID
+    return paper.origin == Origin.NATIVE and paper.status != unissued
 
 
 @transaction.atomic
-def _write_row(invoice: Invoice, name: str, content: bytes) -> Document:
+def _write_row(paper: Invoice | CreditNote, name: str, content: bytes) -> Document:
+    is_invoice = isinstance(paper, Invoice)
     document = Document.objects.create(
-        kind=DocumentKind.INVOICE,
-        invoice=invoice,
+        kind=DocumentKind.INVOICE if is_invoice else DocumentKind.CREDIT_NOTE,
+        invoice=paper if is_invoice else None,
+        credit_note=None if is_invoice else paper,
         file_name=name,
         sha256=pdf.fingerprint(content),
         size_bytes=len(content),
     )
-    Invoice.objects.filter(pk=invoice.pk).update(invoice_pdf_url=f"/admin/documents/{document.pk}/")
+    if is_invoice:
+        Invoice.objects.filter(pk=paper.pk).update(invoice_pdf_url=f"/admin/documents/{document.pk}/")
     return document
 
 
-def _file_name(invoice: Invoice) -> str:
-    return f"invoices/{invoice.issue_date:%Y/%m}/{invoice.seller_id}-{invoice.invoice_number}.pdf"
-
-
-def _seller(invoice: Invoice) -> Party:
-    copied = invoice.sold_by or (sold_by_of(invoice.seller) if invoice.seller else {"name": "", "address": []})
-    bank = None
-    if copied.get("iban"):
-        holder = copied["legal_name"]
-        bank = BankAccount(holder=holder, iban=copied["iban"], bic=copied["bic"], bank_name=copied["bank_name"])
-    return _party(copied | {"name": copied.get("legal_name") or copied["name"]}, bank=bank)
-
-
-def _party(copied: dict[str, Any], *, bank: BankAccount | None = None) -> Party:
-    return Party(
-        name=copied["name"],
-        address_lines=tuple(copied["address"]),
-        email=copied.get("email", ""),
-        tax_id=copied.get("tax_id", ""),
-        registration=copied.get("registration", ""),
-        logo_svg=copied.get("logo_svg", ""),
-        bank=bank,
-    )
-
-
-def _line(line: InvoiceLine) -> CanonicalLine:
-    return CanonicalLine(
-        description=line.description,
-        detail=line.detail,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        amount_cents=line.amount_cents,
-        service_start=line.service_period_start,
-        service_end=line.service_period_end,
-        unit_label=line.unit_label,
-        package_size=line.package_size,
-        tax_rate=line.tax_rate,
-    )
-
-
-def _taxes(invoice: Invoice, lines: list[InvoiceLine]) -> tuple[TaxSum, ...]:
-    if invoice.origin == Origin.STRIPE:
-        return ()
-    return tuple(TaxSum(Decimal(tax.rate), tax.net_cents, tax.tax_cents) for tax in totals_of(invoice, lines).taxes)
+def _file_name(paper: Invoice | CreditNote) -> str:
+    if isinstance(paper, Invoice):
+        return f"invoices/{paper.issue_date:%Y/%m}/{paper.seller_id}-{paper.invoice_number}.pdf"
+    return f"credit_notes/{paper.issue_date:%Y/%m}/{paper.invoice.seller_id}-{paper.number}.pdf"

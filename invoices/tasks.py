@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from billing_site.kit.errors import Refused
 from billing_site.kit.jobs import recorded
 from billing_site.kit.nudging import nudge
 from invoices.documents import keep_document
 from invoices.enums import DeliveryState
-from invoices.models import Delivery, Invoice
+from invoices.models import CreditNote, Delivery, Invoice
+from invoices.recounting import Difference, recount
 from invoices.sending import MailServerAway, send_delivery
 from invoices.services.sending import note_silence, withdraw_void
 
 log = structlog.get_logger(__name__)
+_NAMED = 20
 
 
 @shared_task
 def render_documents(limit: int = 500) -> None:
-    """Keep the document of every issued invoice that has none; a failure leaves the invoice waiting and is logged."""
+    """Keep the document of every issued paper that has none; a failure leaves the paper waiting and is logged."""
     with recorded("invoices.tasks.render_documents", timezone.now()) as run:
-        waiting = list(Invoice.objects.awaiting_document().order_by("pk")[:limit])
-        kept = sum(_is_kept(invoice) for invoice in waiting)
+        papers = (Invoice.objects.awaiting_document(), CreditNote.objects.awaiting_document())
+        waiting = [paper for missing in papers for paper in missing.order_by("pk")[:limit]]
+        kept = sum(_is_kept(paper) for paper in waiting)
         if waiting:
             run.did(f"{kept} documents kept, {len(waiting) - kept} failed.")
     if Delivery.objects.due(now=timezone.now()).exists():
         nudge(send_deliveries)
+
+
+class TotalsDiffer(Refused):
+    """A stored amount is not the sum of its lines: somebody must look."""
+
+
+@shared_task
+def recount_totals() -> None:
+    """Add every invoice up again. What differs of ours fails the job, so that it shows; of Stripe's it is told."""
+    with recorded("invoices.tasks.recount_totals", timezone.now()) as run:
+        found = recount()
+        stripes = _named(found.of_stripes, "of Stripe's differ from their lines")
+        if found.of_ours:
+            raise TotalsDiffer("; ".join([_named(found.of_ours, "amounts of ours differ"), *filter(None, [stripes])]))
+        if found.ours or stripes:
+            run.did("; ".join([f"{found.ours} invoices added up again, all agree", *filter(None, [stripes])]) + ".")
+
+
+def _named(differences: Sequence[Difference], what: str) -> str:
+    named = ", ".join(str(one) for one in differences[:_NAMED])
+    more = f" and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    return f"{len(differences)} {what}: {named}{more}" if differences else ""
 
 
 @shared_task
@@ -64,10 +90,10 @@ def _send(deliveries: Iterable[Delivery], counts: Counter[DeliveryState]) -> str
     return ""
 
 
-def _is_kept(invoice: Invoice) -> bool:
+def _is_kept(paper: Invoice | CreditNote) -> bool:
     try:
-        keep_document(invoice=invoice)
+        keep_document(paper=paper)
     except Exception:
-        log.exception("document_failed", invoice=str(invoice))
+        log.exception("document_failed", paper=str(paper))
         return False
     return True

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import FileSystemStorage, default_storage, storages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from invoices.documents import DocumentDamaged, open_document
+from invoices.documents import DocumentDamaged, DocumentLost, open_document
 from invoices.enums import Channel
 from invoices.models import Delivery, Document
 from invoices.sending import preview_mail
@@ -29,9 +30,14 @@ def document_file(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     if not request.user.has_perm("invoices.view_document"):
         raise PermissionDenied
     document = get_object_or_404(Document, pk=document_id)
+    try:
+        content = open_document(document)  # checked here too where the store itself serves it
+    except DocumentDamaged as error:
+        status = HTTPStatus.NOT_FOUND if isinstance(error, DocumentLost) else HTTPStatus.INTERNAL_SERVER_ERROR
+        return HttpResponse(str(error), status=status, content_type="text/plain; charset=utf-8")
     name = document.file_name.rpartition("/")[2]
     if "embed" in request.GET or isinstance(storages["default"], FileSystemStorage):
-        return _served(document, name)
+        return pdf_response(content, name)
     asked = {"ResponseContentType": "application/pdf", "ResponseContentDisposition": f'inline; filename="{name}"'}
     return HttpResponseRedirect(default_storage.url(document.file_name, parameters=asked, expire=_SIGNED_SECONDS))  # type: ignore[call-arg]
 
@@ -47,7 +53,7 @@ def delivery_mail(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     text, html = (delivery.body_text, delivery.body_html) if delivery.body_html else preview_mail(delivery=delivery)
     if request.GET.get("part") == "text":
         return HttpResponse(text, content_type="text/plain; charset=utf-8")
-    response = HttpResponse(html)
+    response = HttpResponse(html, headers={"X-Frame-Options": "SAMEORIGIN"})
     response._csp_replace = {  # type: ignore[attr-defined]  # noqa: SLF001 - django-csp's own hook
         "default-src": [NONE],
         "img-src": [NONE],
@@ -57,16 +63,13 @@ def delivery_mail(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _served(document: Document, name: str) -> HttpResponse:
-    try:
-        content = open_document(document)
-    except FileNotFoundError as error:
-        raise Http404(f"{name} is not in the store; restore it from a backup.") from error
-    except DocumentDamaged as error:
-        return HttpResponse(str(error), status=500, content_type="text/plain; charset=utf-8")
+def pdf_response(content: bytes, name: str) -> HttpResponse:
+    """Show a PDF in the browser, also in a frame of our own pages; nothing keeps a copy on the way."""
     response = HttpResponse(content, content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
-    response._csp_update = {"object-src": [SELF]}  # type: ignore[attr-defined]  # noqa: SLF001 - browsers show a PDF as an object
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    # Browsers show a PDF as an object.
+    response._csp_update = {"object-src": [SELF], "frame-ancestors": [SELF]}  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -43,5 +43,5 @@ def _mail(invoice: Invoice, at: dt.datetime) -> None:
             refusal = f"The mail server refused {delivery.recipient}: 550 5.1.1 mailbox unavailable"
             record_failure(delivery=delivery, error=refusal, is_final=True, now=at)
             return
-        keep_document(invoice=invoice)
+        keep_document(paper=invoice)
         send_delivery(delivery=delivery, now=at)

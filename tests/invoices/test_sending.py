@@ -117,7 +117,7 @@ def attempt(delivery: Delivery, at: dt.datetime = NOW) -> Delivery:
 
 def test_an_invoice_arrives_with_its_pdf(office):
     invoice = an_invoice("100.00", customer=a_customer(email=TO))
-    kept = keep_document(invoice=invoice)
+    kept = keep_document(paper=invoice)
     delivery = sent(invoice)
     (mail,) = office.mails
     (pdf,) = mail.iter_attachments()

@@ -107,7 +107,7 @@ class Command(BaseCommand):
         )
         for number, invoice in enumerate(waiting, start=1):
             self.console.print(f"Writing document {number} of {len(waiting)}: {invoice}")
-            keep_document(invoice=invoice)
+            keep_document(paper=invoice)
 
 
 def _month(text: str | None, now: dt.datetime) -> Period:
