@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Any
 
 # Beside what a country calls its VAT number: ids that are printed in its place.
 _ALSO = {
@@ -72,7 +72,7 @@ def compact(code: str) -> str:
     return "".join(code.split()).upper()
 
 
-def _kinds(country: str) -> list[ModuleType]:
+def _kinds(country: str) -> list[Any]:
     from stdnum import get_cc_module
 
     names = ("vat", *_ALSO.get(country, ())) if country else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import DateTimeField, Q
 from django.db.models.functions import Cast, Coalesce, Greatest
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from billing_site.kit.admin import may_see
 from billing_site.kit.admin.timeline import MOST_TOLD, Happening, start_of, tells
 from invoices.admin.columns import number
-from invoices.enums import CreditNoteStatus, DeliveryState
+from invoices.enums import DeliveryState
 from invoices.models import CreditNote, Customer, Delivery, Invoice
 
 _STATES = {
@@ -32,23 +32,14 @@ def invoices(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
     issued = Coalesce("issued_at", Cast("issue_date", DateTimeField()))
     latest = customer.invoices.issued().annotate(latest_at=Greatest(issued, "paid_at", "voided_at"))
     for row in latest.order_by("-latest_at", "-pk")[:MOST_TOLD]:
-        given = {"row": row, "named": number(row), "currency": row.currency}
-        at = row.issued_at or (row.issue_date and start_of(row.issue_date))
-        if at:
-            yield Happening(at=at, what="Issued", tone="info", cents=row.total_cents, **given)
-        if row.paid_at and row.amount_due_cents == 0:
-            yield Happening(at=row.paid_at, what="Paid", tone="success", cents=row.amount_paid_cents, **given)
-        if row.voided_at:
-            yield Happening(at=row.voided_at, what="Voided", about=row.metadata.get("void_reason", ""), **given)
-        if row.metadata.get("written_off_at"):
-            yield _written_off(row, given)
+        yield from _of_invoice(row)
 
 
 @tells(Customer)
 def credit_notes(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
     if not may_see(request, CreditNote):
         return
-    rows = CreditNote.objects.filter(invoice__customer=customer, status=CreditNoteStatus.ISSUED)
+    rows = CreditNote.objects.issued().filter(invoice__customer=customer)
     for row in rows.order_by("-issue_date", "-pk")[:MOST_TOLD]:
         is_of_that_day = row.created_at.date() == row.issue_date
         yield Happening(
@@ -76,7 +67,15 @@ def deliveries(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
         )
 
 
-def _written_off(row: Invoice, given: dict[str, Any]) -> Happening:
-    at = dt.datetime.fromisoformat(row.metadata["written_off_at"])
-    reason = row.metadata.get("write_off_reason", "")
-    return Happening(at=at, what="Written off", tone="warning", about=reason, cents=-row.written_off_cents, **given)
+def _of_invoice(row: Invoice) -> Iterator[Happening]:
+    given: dict[str, Any] = {"row": row, "named": number(row), "currency": row.currency}
+    if row.issued_at or row.issue_date:
+        at = row.issued_at or start_of(cast("dt.date", row.issue_date))
+        yield Happening(at=at, what="Issued", tone="info", cents=row.total_cents, **given)
+    if row.paid_at and row.amount_due_cents == 0:
+        yield Happening(at=row.paid_at, what="Paid", tone="success", cents=row.amount_paid_cents, **given)
+    if row.voided_at:
+        yield Happening(at=row.voided_at, what="Voided", about=row.metadata.get("void_reason", ""), **given)
+    if row.metadata.get("written_off_at"):
+        at, why = dt.datetime.fromisoformat(row.metadata["written_off_at"]), row.metadata.get("write_off_reason", "")
+        yield Happening(at=at, what="Written off", tone="warning", about=why, cents=-row.written_off_cents, **given)

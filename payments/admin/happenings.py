@@ -45,11 +45,15 @@ def refunds(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
         return
     rows = Refund.objects.filter(payment__customer=customer).order_by("-created_at", "-pk")
     for row in rows[:MOST_TOLD]:
-        tone, given = tones.REFUND.get(row.status, ""), {"cents": -row.amount_cents, "currency": row.currency}
-        what = "Refund failed" if row.status == "failed" else "Refunded"
-        about = row.failure_reason or row.reason.replace("_", " ")
+        is_failed = row.status == "failed"
         yield Happening(
-            at=row.created_at, what=what, tone="warning" if tone == "success" else tone, row=row, about=about, **given
+            at=row.created_at,
+            what="Refund failed" if is_failed else "Refunded",
+            tone="danger" if is_failed else "warning",
+            row=row,
+            about=row.failure_reason or row.reason.replace("_", " "),
+            cents=-row.amount_cents,
+            currency=row.currency,
         )
 
 
@@ -60,8 +64,15 @@ def disputes(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
     rows = Dispute.objects.filter(payment__customer=customer).order_by("-created_at", "-pk")
     for row in rows[:MOST_TOLD]:
         about = f"{row.reason}, {row.status}".replace("_", " ").removeprefix(", ")
-        given = {"cents": -row.amount_cents, "currency": row.currency}
-        yield Happening(at=row.created_at, what="Disputed", tone="danger", row=row, about=about, **given)
+        yield Happening(
+            at=row.created_at,
+            what="Disputed",
+            tone="danger",
+            row=row,
+            about=about,
+            cents=-row.amount_cents,
+            currency=row.currency,
+        )
 
 
 @tells(Customer)
@@ -69,9 +80,14 @@ def credits_granted(customer: Customer, request: HttpRequest) -> Iterator[Happen
     if not may_see(request, Credit):
         return
     for row in customer.credits.order_by("-created_at", "-pk")[:MOST_TOLD]:
-        given = {"cents": row.amount_cents, "currency": row.currency}
         yield Happening(
-            at=row.created_at, what="Credit", row=row, named=row.get_kind_display(), about=row.reason, **given
+            at=row.created_at,
+            what="Credit",
+            row=row,
+            named=row.get_kind_display(),
+            about=row.reason,
+            cents=row.amount_cents,
+            currency=row.currency,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -21,7 +21,7 @@ def refuse_unknown(request: Request, *known: str) -> None:
 class KnownParametersOnly:
     """A list that takes its filters, and the parameters of its pages, and no others."""
 
-    filterset_fields: Any = ()
+    filterset_fields: ClassVar[Any] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
