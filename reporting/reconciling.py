@@ -32,20 +32,24 @@ def fetch_theirs(*, gateway: Gateway, start: dt.date, end: dt.date) -> list[dict
     return list(gateway.balance_transactions(**span))
 
 
-@transaction.atomic
 def reconcile(*, start: dt.date, end: dt.date, theirs: Iterable[Mapping[str, Any]], now: dt.datetime) -> Reconciliation:
     """Compare `[start, end)` and write the result, zero breaks too. `theirs` are balance transactions as fetched.
 
-    Movements the ledger lacks are kept first: of a fee of the account no event ever tells. An open break found again is
-    the same row; one that is gone is resolved with a note.
+    Movements the ledger lacks are kept first, on their own, as the books wait meanwhile: of a fee of the account no
+    event ever tells. An open break found again is the same row; one that is gone is resolved with a note.
     """
     fetched = list(theirs)
-    _wait_for_other_runs()
     keep_movements(fetched=fetched, fetched_at=now, api_version=settings.STRIPE_API_VERSION)
-    breaks = _compare(Period(start, end, _zone()), fetched, now)
+    return _write_down(Period(start, end, _zone()), fetched, now)
+
+
+@transaction.atomic
+def _write_down(period: Period, fetched: list[Mapping[str, Any]], now: dt.datetime) -> Reconciliation:
+    _wait_for_other_runs()
+    breaks = _compare(period, fetched, now)
     run = Reconciliation.objects.create(
-        period_start=start,
-        period_end=end,
+        period_start=period.start,
+        period_end=period.end,
         started_at=now,
         finished_at=now,
         theirs_count=len(breaks.theirs),

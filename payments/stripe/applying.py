@@ -18,7 +18,7 @@ from payments.querysets import StripeEventQuerySet
 from payments.stripe.booking import book_locked, objects_of
 from payments.stripe.handled import handles
 from payments.stripe.projections import facts_from_event
-from payments.stripe.versions import lock_keys
+from payments.stripe.versions import LOCK, lock_keys
 
 MOST_ATTEMPTS: Final = 8
 LEASE: Final = dt.timedelta(minutes=1)
@@ -29,11 +29,11 @@ _CLAIM: Final = """
 UPDATE stripe_events SET attempts = attempts + 1, next_attempt_at = %s
 WHERE id = ({due} FOR UPDATE SKIP LOCKED) RETURNING *
 """
-_TAKE: Final = """
+_TAKE: Final = f"""
 UPDATE stripe_events SET status = %s, applied_at = %s, last_error = ''
 WHERE id = %s AND attempts = %s AND status = 'pending'
-RETURNING (SELECT count(pg_advisory_xact_lock(key)::text) FROM unnest(%s::bigint[]) AS key)
-"""
+RETURNING ({LOCK})
+"""  # noqa: S608 - made of constants
 _NEVER_HEARD_OF: Final = (
     f"After {MOST_ATTEMPTS} attempts this event was laid aside. A worker began the last one and was never heard of "
     "again: something ended it, perhaps this event. Look at the worker's log and memory, then retry or skip it."

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from payments.models import BalanceTransaction, StripeObject
-from payments.stripe.booking import book_movements
+from payments.stripe.booking import book
 from payments.stripe.facts import BalanceTransactionFacts
 from payments.stripe.projections import facts_from_object
 
@@ -36,7 +36,7 @@ def keep_movements(*, fetched: Sequence[Mapping[str, Any]], fetched_at: dt.datet
     new = {stripe_id: facts[stripe_id] for stripe_id in facts.keys() - set(known)}
     evidence = [_kept(obj, fetched_at, api_version) for obj in fetched if obj["id"] in new]
     StripeObject.objects.bulk_create(evidence, ignore_conflicts=True)
-    book_movements(sorted(new.values(), key=lambda one: one.stripe_id))
+    book(sorted(new.values(), key=lambda one: one.stripe_id))
     return len(new)
 
 

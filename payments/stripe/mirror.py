@@ -19,7 +19,7 @@ from payments.stripe.applying import MOST_ATTEMPTS, delay_before_attempt
 from payments.stripe.fetching import fetch_left_out
 from payments.stripe.gateway import Gateway, as_djstripe_reads, is_unreachable, point_djstripe_at
 from payments.stripe.projections import facts_from_event
-from payments.stripe.versions import lock_objects
+from payments.stripe.versions import lock_mirrored
 
 MIRRORED, PASSED_OVER, FAILED, UNREACHABLE = "mirrored", "passed over", "failed", "found Stripe unreachable"
 _LONGEST_TRACEBACK: Final = 10_000
@@ -75,8 +75,7 @@ def _show(event: StripeEvent, gateway: Gateway, now: dt.datetime) -> str:
     if model is None or _is_gone(event) or StripeEvent.objects.newer_of_same_object(event).exists():
         return PASSED_OVER
     with transaction.atomic():
-        # A name of its own: dj-stripe calls Stripe while it holds this, and the books must not wait.
-        lock_objects([f"mirror:{event.object_id}"])
+        lock_mirrored(event.object_id)
         model.sync_from_stripe_data(as_djstripe_reads(gateway, told["data"]["object"]), api_key=gateway.api_key)
     return MIRRORED
 

@@ -63,6 +63,15 @@ LEFT JOIN invoices_customer AS customer ON customer.stripe_customer_id = named.i
 """
 
 
+_MOST_LOCKS: Final = 1000  # PostgreSQL has room for some thousands, of all connections together
+_ALL_OBJECTS: Final = int.from_bytes(hashlib.sha256(b"stripe: all objects").digest()[:8], signed=True)
+LOCK: Final = (
+    f"SELECT count(pg_advisory_xact_lock_shared({_ALL_OBJECTS})::text || pg_advisory_xact_lock(key)::text)"  # noqa: S608 - a constant
+    " FROM unnest(%s::bigint[]) AS key"
+)
+"""Locks objects by their `lock_keys`, and lets nobody lock them all meanwhile."""
+
+
 class Version(NamedTuple):
     """One version of an object. Of two the greater is shown, whichever came first; times are seconds and often tie."""
 
@@ -77,9 +86,22 @@ def fingerprint(facts: Facts) -> str:
 
 
 def lock_objects(stripe_ids: Collection[str]) -> None:
-    """Wait until no other transaction works on any of these objects; held until this one ends."""
+    """Wait until no other transaction works on any of these objects; held until this one ends.
+
+    Who needs very many, such as all movements of a payout, locks all there are.
+    """
+    keys = lock_keys(stripe_ids)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [lock_keys(stripe_ids)])
+        if len(keys) > _MOST_LOCKS:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ALL_OBJECTS])
+        else:
+            cursor.execute(LOCK, [keys])
+
+
+def lock_mirrored(stripe_id: str) -> None:
+    """Wait until nobody else mirrors this object; the books, which do not wait for Stripe, do not notice."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_key(f"mirror:{stripe_id}")])
 
 
 def lock_keys(stripe_ids: Collection[str]) -> list[int]:

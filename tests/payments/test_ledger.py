@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from payments.models import AppliedVersion, BalanceTransaction, Payment, Payout, StripeObject
@@ -13,7 +15,9 @@ from payments.stripe.applying import apply_due_events
 from payments.stripe.booking import NotYetKnown, book
 from payments.stripe.facts import OrderKey, PayoutContentsFacts
 from payments.stripe.ledger import keep_movements, movements_of
+from payments.stripe.projections import facts_from_event
 from payments.stripe.sim import Sim
+from payments.stripe.versions import lock_objects
 from tests.payments.posting import keep
 from tests.payments.stripe_payloads import LEDGER
 
@@ -59,6 +63,58 @@ def test_thousands_of_movements_take_a_few_statements():
         assert kept([*many, many[0]]) == 3000
     assert len(queries) < 20
     assert AppliedVersion.objects.count() == BalanceTransaction.objects.count() == 3000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refund_booked_while_the_ledger_is_written_stays():
+    sim = Sim()
+    paid = sim.charge(None, 29_99, "usd")
+    keep(sim.events(), now=NOW)
+    apply_due_events(now=NOW)
+    sim.refund(paid, 10_00)
+    created = next(event for event in sim.events() if event["type"] == "refund.created")
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            book(facts_from_event(created))
+            ledger = pool.submit(_alone, lambda: kept(sim.store.newest_first("balance_transaction")))
+            _wait_for_one_that_waits()
+        assert ledger.result() == 2
+    payment = Payment.objects.get()
+    assert (payment.status, payment.refund_amount_cents) == ("partially_refunded", 10_00)
+    assert payment.stripe_fee_cents
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_objects_than_postgresql_has_locks_for_are_locked_all_the_same():
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            lock_objects([f"txn_{n}" for n in range(40_000)])
+            other = pool.submit(_alone, lambda: kept([LEDGER]))
+            _wait_for_one_that_waits()
+            assert not other.done()
+        assert other.result() == 1
+
+
+def _alone(work):
+    try:
+        return work()
+    finally:
+        connections.close_all()
+
+
+def _wait_for_one_that_waits() -> None:
+    """Return once another connection waits for a lock."""
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "SELECT 1 FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() AND database = "
+                "(SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            if cursor.fetchone():
+                return
+            time.sleep(0.02)
+    pytest.fail("Nobody waits for a lock.")
 
 
 def contents(payout_id: str, *, at: int = 1_780_000_000) -> PayoutContentsFacts:

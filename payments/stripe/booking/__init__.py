@@ -46,7 +46,7 @@ from payments.stripe.facts import (
 )
 from payments.stripe.versions import Versions, lock_objects
 
-__all__ = ["NotYetKnown", "book", "book_locked", "book_movements", "objects_of"]
+__all__ = ["NotYetKnown", "book", "book_locked", "objects_of"]
 
 _Booking = Callable[..., None]
 
@@ -93,12 +93,6 @@ def objects_of(facts: Sequence[AnyFacts]) -> set[str]:
     """Return the ids of all objects whose rows may be touched: of both ends of every link, so that none is missed."""
     told = (part for whole in facts for part in _with_parts(whole))
     return {stripe_id for one in told for stripe_id in _named_by(one)}
-
-
-@transaction.atomic
-def book_movements(facts: Sequence[BalanceTransactionFacts]) -> Counter[str]:
-    """Make our copy of the ledger say these facts, however many: no lock for each, as they are written only once."""
-    return _book(facts)
 
 
 def _book(told: Sequence[AnyFacts]) -> Counter[str]:
