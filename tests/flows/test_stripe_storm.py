@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from invoices.models import Customer
+from invoices.models import Customer, Invoice
 from payments.models import Payment, Refund, StripeEvent, Subscription
 from payments.stripe.applying import apply_due_events
 from payments.stripe.fetching import fetch_missing
@@ -109,6 +109,16 @@ def test_a_fee_that_is_not_known_at_first_is_filled_in_later(stripe_sim, door):
     payment = Payment.objects.get()
     assert (payment.status, payment.amount_cents) == ("succeeded", 29_00)
     assert (payment.stripe_fee_cents, payment.net_amount_cents) == (1_14, 27_86)
+
+
+def test_a_credit_note_voided_in_the_second_it_was_made_leaves_the_invoice_as_it_was(stripe_sim, door):
+    owed = stripe_sim.invoice(stripe_sim.customer("Acorn", at=START), [("Service", 20_00)], at=START)
+    stripe_sim.void_credit_note(stripe_sim.credit_note(owed, 52, at=START + DAY), at=START + DAY)
+    *before, reduced, voided, restored = stripe_sim.events()
+    assert deliver([*before, restored, voided, reduced], door) == {200}
+    drain(gateway_from_settings(), now=timezone.now())
+    assert_books_equal_stripe(stripe_sim)
+    assert Invoice.objects.get().amount_due_cents == 20_00
 
 
 def test_after_a_storm_the_books_equal_stripe_and_a_replay_changes_nothing(stripe_sim, door, capsys):

@@ -54,7 +54,8 @@ def _invoice(shape: Shape, seen: Seen) -> InvoiceFacts:
     paid = shape.cents("amount_paid", currency, default=0)
     due = shape.cents("amount_due", currency)
     return InvoiceFacts(
-        **seen.shared(shape, kind="invoice", state=status, amounts=(paid, *_credited(shape, currency))),
+        # What is credited before the payment is no amount of the order: it falls again when the note is voided.
+        **seen.shared(shape, kind="invoice", state=status, amounts=(paid, _credited(shape, currency)[1])),
         number=shape.text("number", ""),
         status=status,
         customer_id=shape.ref("customer"),
