@@ -67,6 +67,12 @@ ENTRIES = (
         minute=30,
     ),
     Entry(
+        name="Invoice totals",
+        task="invoices.tasks.recount_totals",
+        purpose="Adds every invoice up again and compares it with what is stored.",
+        hour=4,
+    ),
+    Entry(
         name="Stripe inbox",
         task="payments.tasks.apply_stripe_events",
         purpose="Applies the events that wait.",
@@ -80,8 +86,8 @@ ENTRIES = (
     ),
     Entry(
         name="Stripe fees",
-        task="payments.tasks.mirror_fetch_fees",
-        purpose="Fetches fee and net of payments that lack them.",
+        task="payments.tasks.mirror_fetch_missing",
+        purpose="Asks Stripe for what no event tells: fees, refunds, contents of payouts, what is in doubt.",
         every_minutes=10,
     ),
     Entry(

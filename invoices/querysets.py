@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from invoices.enums import CreditNoteStatus, DeliveryState, DocumentKind, InvoiceStatus, Origin
 
@@ -69,6 +70,17 @@ class InvoiceQuerySet(SentPapers):
 
     def _sendable(self) -> Self:
         return self.native().issued().exclude(status=InvoiceStatus.VOID)
+
+    def stripes_unlike_their_lines(self) -> Any:
+        """Stripe's invoices whose amounts before tax are not those of the lines we know, as dicts of both."""
+        zero = Value(0, output_field=models.BigIntegerField())
+        sums = {
+            f"lines_{name}": Coalesce(Sum(f"lines__{of_line}", output_field=models.BigIntegerField()), zero)
+            for name, of_line in (("subtotal_cents", "amount_cents"), ("discount_cents", "discount_cents"))
+        }
+        said = ("stripe_invoice_id", "currency", "subtotal_cents", "discount_cents")
+        alike = Q(subtotal_cents=F("lines_subtotal_cents"), discount_cents=F("lines_discount_cents"))
+        return self.filter(origin=Origin.STRIPE).values(*said).annotate(**sums).exclude(alike).order_by("pk")
 
     def awaiting_document(self) -> Self:
         """Issued invoices of ours whose PDF is not yet kept."""

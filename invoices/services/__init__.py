@@ -23,7 +23,8 @@ from invoices.services.correcting import (
     write_off_invoice,
 )
 from invoices.services.drafting import NewLine, NotADraft, draft_invoice, duplicate_invoice, recalculate_draft
-from invoices.services.issuing import NothingToIssue, issue_invoice, issue_invoices
+from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_invoice, issue_invoices
+from invoices.services.noting import NotNotable, write_notes
 from invoices.services.sending import (
     NoAddress,
     NotSendable,
@@ -44,6 +45,7 @@ __all__ = [
     "NewLine",
     "NoAddress",
     "NotADraft",
+    "NotNotable",
     "NotOpen",
     "NotPayable",
     "NotSendable",
@@ -52,6 +54,7 @@ __all__ = [
     "SentAlready",
     "SomethingWasPaid",
     "Split",
+    "TaxNotExplained",
     "add_stripe_customer",
     "copy_stripe_credit_note",
     "copy_stripe_customer",
@@ -71,5 +74,6 @@ __all__ = [
     "resend",
     "settle_invoice",
     "void_invoice",
+    "write_notes",
     "write_off_invoice",
 ]
