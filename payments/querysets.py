@@ -46,8 +46,9 @@ class StripeEventQuerySet(models.QuerySet):
         return self.order_by("stripe_created_at", "id")
 
     def to_mirror(self, *, now: dt.datetime) -> Self:
-        """In the books, and the mirror has yet to show it."""
-        return self.unmirrored().exclude(next_mirror_at__gt=now).in_order()
+        """In the books, and the mirror has yet to show it; what it could not show before comes last."""
+        due = self.unmirrored().exclude(next_mirror_at__gt=now)
+        return due.order_by(F("next_mirror_at").asc(nulls_first=True), "stripe_created_at", "id")
 
     def unmirrored(self) -> Self:
         return self.filter(mirrored_at=None, status__in=(EventStatus.APPLIED, EventStatus.UNHANDLED))
@@ -103,6 +104,10 @@ class PaymentQuerySet(models.QuerySet):
 
     def failed(self) -> Self:
         return self.filter(status=PaymentStatus.FAILED)
+
+    def but_of_stripes_invoices(self) -> Self:
+        """Without the money that paid an invoice at Stripe, which the invoice itself tells."""
+        return self.exclude(origin=PaymentOrigin.STRIPE, invoice__isnull=False, status__in=RECEIVED)
 
     def manual(self) -> Self:
         return self.filter(origin=PaymentOrigin.MANUAL)

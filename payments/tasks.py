@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing_site.kit.jobs import recorded
-from payments.nudging import nudge
+from billing_site.kit.nudging import nudge
 from payments.stripe.applying import apply_due_events
 from payments.stripe.booking.subscriptions import recount_worth
 from payments.stripe.fetching import Sweep, fetch_missing
@@ -34,7 +34,7 @@ def apply_stripe_events() -> None:
     if outcomes.total() >= EVENTS_IN_A_SWEEP:
         nudge(apply_stripe_events)
     if outcomes and settings.STRIPE_API_KEY:
-        nudge(mirror_fetch_fees)
+        nudge(mirror_fetch_missing)
         nudge(mirror_events)
 
 
@@ -51,15 +51,15 @@ def mirror_events() -> None:
 
 
 @shared_task
-def mirror_fetch_fees() -> None:
+def mirror_fetch_missing() -> None:
     """Fetch what no event tells: fees, ledger entries, refunds of a charge, contents of payouts, what is in doubt."""
     now, sweep = timezone.now(), Sweep()
-    with recorded("payments.tasks.mirror_fetch_fees", now) as run:
+    with recorded("payments.tasks.mirror_fetch_missing", now) as run:
         if settings.STRIPE_API_KEY:
             sweep = fetch_missing(gateway=gateway_from_settings(), now=now, limit=OBJECTS_IN_A_SWEEP)
             run.did(str(sweep))
     if sweep.asked >= OBJECTS_IN_A_SWEEP:
-        nudge(mirror_fetch_fees)
+        nudge(mirror_fetch_missing)
 
 
 @shared_task

@@ -18,12 +18,12 @@ from billing_site.kit.admin import DateRange, ReadOnlyAdmin, RowPageMixin, View,
 from billing_site.kit.admin.words import age_text
 from billing_site.kit.errors import Refused
 from billing_site.kit.exports import ExportMixin
+from billing_site.kit.nudging import nudge
 from payments.admin import health, tones
 from payments.admin.evidence import About, about_url, ids_asked_for, object_column, row_of
 from payments.admin.payloads import json_block, trouble_block
 from payments.enums import EventStatus
 from payments.models import StripeEvent
-from payments.nudging import nudge
 from payments.resources import StripeEventResource
 from payments.stripe.applying import requeue_events, skip_event
 from payments.tasks import apply_stripe_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing_site.kit.fields import one_of
 from payments.enums import EventSource, EventStatus
@@ -52,7 +52,18 @@ class StripeEvent(models.Model):
             models.Index(fields=["next_attempt_at"], condition=Q(status=EventStatus.PENDING), name="stripe_event_due"),
             models.Index(fields=["object_id"], name="stripe_event_object"),
             models.Index(fields=["-received_at"], name="stripe_event_newest"),
-            models.Index(fields=["stripe_created_at"], condition=Q(mirrored_at=None), name="stripe_event_unmirrored"),
+            models.Index(
+                F("next_mirror_at").asc(nulls_first=True),
+                "stripe_created_at",
+                "id",
+                condition=Q(mirrored_at=None),
+                name="stripe_event_to_mirror",
+            ),
+            models.Index(
+                fields=["status"],
+                condition=Q(status__in=[EventStatus.DEAD, EventStatus.SKIPPED]),
+                name="stripe_event_laid_aside",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +146,7 @@ class EventListing(models.Model):
         verbose_name = "listing of Stripe's events"
         verbose_name_plural = "listings of Stripe's events"
         constraints = [
-            models.CheckConstraint(condition=Q(listed_until__gte=models.F("listed_from")), name="listing_runs_forward")
+            models.CheckConstraint(condition=Q(listed_until__gte=F("listed_from")), name="listing_runs_forward")
         ]
         indexes = [models.Index(fields=["-listed_until"], name="event_listing_newest")]
 

@@ -85,6 +85,12 @@ class Payment(models.Model):
             models.Index(fields=["-created_at", "-id"], name="payment_newest_first"),
             models.Index(fields=["received_at", "currency"], name="payment_by_month"),
             models.Index(fields=["stripe_balance_transaction_id"], name="payment_balance_transaction"),
+            models.Index(
+                fields=["id"],
+                condition=Q(origin=PaymentOrigin.STRIPE, stripe_fee_cents=None),
+                name="payment_without_fee",
+            ),
+            models.Index(fields=["id"], condition=Q(refund_amount_cents__gt=0), name="payment_given_back"),
         ]
 
     def __str__(self) -> str:

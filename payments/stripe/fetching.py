@@ -18,13 +18,15 @@ from django.db import connection, transaction
 from payments.models import AppliedVersion, StripeObject
 from payments.stripe.booking import book
 from payments.stripe.facts import AnyFacts, PaymentFacts
-from payments.stripe.gateway import Answer, Gateway, StripeRefused
+from payments.stripe.gateway import Answer, Gateway, StripeRefused, StripeUnreachable
 from payments.stripe.projections import facts_from_object
 from payments.stripe.questions import GIVEN_UP, REFUSED, Question, left_out_by, open_questions, was_asked_since
 
 log = logging.getLogger(__name__)
 
 _MOST_REFUSALS: Final = 5
+_STRIPE_IS_AWAY: Final = 3
+"""Unanswered so often in a row, Stripe is away; less, and something is wrong with one object at Stripe's."""
 
 
 class BeingFetched(Exception):
@@ -41,6 +43,8 @@ class Sweep:
 
     asked: int = 0
     in_vain: int = 0
+    unanswered: list[StripeUnreachable] = field(default_factory=list)
+    unanswered_in_a_row: int = 0
     changed: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
@@ -51,15 +55,17 @@ class Sweep:
 
 
 def fetch_missing(*, gateway: Gateway, now: dt.datetime, limit: int = 500) -> Sweep:
-    """Ask Stripe for what the books lack, up to a limit. Raises StripeUnreachable; what was fetched by then is booked.
+    """Ask Stripe for what the books lack, up to a limit. What Stripe refuses, or the books cannot take, is logged.
 
-    What Stripe refuses, or the books cannot take, is logged and stops nothing else.
+    Raises StripeUnreachable when something stayed unanswered, at once when Stripe is away; what was fetched is booked.
     """
     sweep = Sweep()
     for question in islice(open_questions(now=now), limit):
         if not was_asked_since(question, now):
             sweep.asked += 1
             _ask(question, sweep, gateway, now)
+    if sweep.unanswered:
+        raise sweep.unanswered[-1]
     return sweep
 
 
@@ -134,11 +140,18 @@ def _ask(question: Question, sweep: Sweep, gateway: Gateway, now: dt.datetime) -
         sweep.changed += fetch(gateway=gateway, question=question, now=now)
     except BeingFetched:
         return
+    except StripeUnreachable as silence:
+        sweep.unanswered.append(silence)
+        sweep.unanswered_in_a_row += 1
+        if sweep.unanswered_in_a_row >= _STRIPE_IS_AWAY:
+            raise
+        return
     except (StripeRefused, NotBooked) as trouble:
         if isinstance(trouble, StripeRefused) and trouble.is_about_the_key:
             raise
         sweep.in_vain += 1
         log.warning("%s %s: %s", question.kind, question.stripe_id, trouble)
+    sweep.unanswered_in_a_row = 0
 
 
 @contextmanager

@@ -20,8 +20,11 @@ GIVEN_UP: Final = "given up"
 """What stands in the place of an object's type where Stripe would not show it; the second is never asked for again."""
 
 _ASK_AGAIN_AFTER: Final = dt.timedelta(hours=6)
+_FOR_A_WEEK: Final = dt.timedelta(days=7)
+_ASK_MUCH_LATER: Final = dt.timedelta(days=30)
 _AFTER_DOUBT: Final = dt.timedelta(minutes=1)
 _AFTER_REFUSAL: Final = dt.timedelta(days=1)
+_OF_EACH: Final = 1000  # of one sort at most, so that a sweep after an import does not read a million ids
 _LINES: Final = "line_item"
 _ALL_ITEMS: Final = "items"
 
@@ -69,7 +72,10 @@ class Question:
 
 
 def open_questions(*, now: dt.datetime) -> Iterator[Question]:
-    """Yield everything the books lack; what Stripe answered without telling it is asked again after hours."""
+    """Yield what the books lack, as much as one sweep may ask.
+
+    What Stripe answered without telling it is asked again after hours and, once that has lasted a week, each month.
+    """
     yield from _doubts(now)
     yield from _fees(now)
     yield from _entries_of_refunds(now)
@@ -102,9 +108,12 @@ def _was_tried_by_unknown_means(invoice: InvoiceFacts) -> bool:
 
 
 def _doubts(now: dt.datetime) -> Iterator[Question]:
+    """An answer of a later second ends the doubt, unless the books cannot take it: then another is of no haste."""
     doubted = AppliedVersion.objects.doubted().exclude(object_type="")
-    unasked = doubted.filter(~_answered("stripe_id", now, after=_AFTER_DOUBT))
-    for stripe_id, kind in unasked.values_list("pk", "object_type"):
+    in_vain = Q(fetched_at__gt=now - _ASK_AGAIN_AFTER) & Q(fetched_at__gt=OuterRef("doubted_at"))
+    asked = Q(fetched_at__gt=now - _AFTER_DOUBT) | in_vain | _refused(now)
+    unasked = doubted.filter(~Exists(_kept("stripe_id").filter(asked)))
+    for stripe_id, kind in unasked.values_list("pk", "object_type")[:_OF_EACH]:
         yield Question(kind=kind, stripe_id=stripe_id, expand=EXPAND.get(kind, ()))
 
 
@@ -146,19 +155,29 @@ def _contents_of_payouts(now: dt.datetime) -> Iterator[Question]:
 
 def _of(rows: QuerySet[Any], column: str, kind: str, now: dt.datetime, *, listed_by: str = "") -> Iterator[Question]:
     """Yield the question about each row that Stripe has not answered lately."""
-    answered_as = "list" if listed_by else kind
-    for stripe_id in rows.filter(~_answered(column, now, kind=answered_as)).values_list(column, flat=True):
+    unasked = rows.filter(~_answered(column, now, kind="list" if listed_by else kind))
+    for stripe_id in unasked.values_list(column, flat=True)[:_OF_EACH]:
         yield Question(
             kind=kind, stripe_id=stripe_id, expand=() if listed_by else EXPAND.get(kind, ()), listed_by=listed_by
         )
 
 
-def _answered(column: str, now: dt.datetime, *, kind: str = "", after: dt.timedelta = _ASK_AGAIN_AFTER) -> Exists:
-    """Match rows whose question Stripe has answered a while ago at most, refused a day ago at most, or for good."""
-    answered = Q(fetched_at__gt=now - after) & (Q(object_type=kind) if kind else Q())
-    refused = Q(object_type=REFUSED, fetched_at__gt=now - _AFTER_REFUSAL)
-    kept = StripeObject.objects.filter(stripe_id=OuterRef(column))
-    return Exists(kept.filter(answered | refused | Q(object_type=GIVEN_UP)))
+def _answered(column: str, now: dt.datetime, *, kind: str) -> Q:
+    """Match rows whose question Stripe has answered or refused of late, or answers for over a week without telling."""
+    kept = _kept(column)
+    answers = kept.filter(object_type=kind)
+    lately = kept.filter(Q(object_type=kind, fetched_at__gt=now - _ASK_AGAIN_AFTER) | _refused(now))
+    this_month = answers.filter(fetched_at__gt=now - _ASK_MUCH_LATER)
+    return Q(Exists(lately)) | Q(Exists(answers.filter(fetched_at__lte=now - _FOR_A_WEEK)), Exists(this_month))
+
+
+def _refused(now: dt.datetime) -> Q:
+    """Match what Stripe refused a day ago at most, or for good."""
+    return Q(object_type=REFUSED, fetched_at__gt=now - _AFTER_REFUSAL) | Q(object_type=GIVEN_UP)
+
+
+def _kept(column: str) -> QuerySet[StripeObject]:
+    return StripeObject.objects.filter(stripe_id=OuterRef(column))
 
 
 def _with_all_items(answer: Answer, gateway: Gateway) -> Answer:

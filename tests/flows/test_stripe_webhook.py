@@ -68,12 +68,12 @@ def _wait_until(happened: Callable[[], bool], otherwise: str, seconds: float = 6
 
 def _all_applied() -> bool:
     # A nudge may arrive while another sweep is at its end; in real life beat sweeps again within the minute.
-    from payments.nudging import nudge
-    from payments.tasks import apply_stripe_events, mirror_events, mirror_fetch_fees
+    from billing_site.kit.nudging import nudge
+    from payments.tasks import apply_stripe_events, mirror_events, mirror_fetch_missing
 
     waiting = StripeEvent.objects.pending().exists()
     if waiting or Payment.objects.without_fee().exists() or StripeEvent.objects.filter(mirrored_at=None).exists():
-        for task in (apply_stripe_events, mirror_fetch_fees, mirror_events):
+        for task in (apply_stripe_events, mirror_fetch_missing, mirror_events):
             nudge(task)
         time.sleep(0.4)
     return not waiting

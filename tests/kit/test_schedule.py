@@ -64,7 +64,7 @@ def test_another_billing_time_zone_keeps_the_hour(settings):
 
 def test_a_sweep_is_due_again_after_its_minutes():
     schedule.write_schedule(now=NOW)
-    with recorded("payments.tasks.mirror_fetch_fees", NOW) as run:
+    with recorded("payments.tasks.mirror_fetch_missing", NOW) as run:
         run.did("2 fees fetched")
     job = jobs(NOW + dt.timedelta(minutes=4))["Stripe fees"]
     assert (job.next_run, job.state, job.last_run.outcome) == (NOW + dt.timedelta(minutes=10), "done", "2 fees fetched")

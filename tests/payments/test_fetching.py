@@ -30,7 +30,7 @@ from payments.stripe.questions import GIVEN_UP, REFUSED, Question
 from payments.stripe.replaying import replay
 from payments.stripe.sim import Sim
 from payments.stripe.sim.company import API_KEY
-from payments.stripe.sim.faults import CUT
+from payments.stripe.sim.faults import CUT, Weather
 from tests.payments.posting import keep
 from tests.payments.stripe_story import DAY, START, books, live
 
@@ -286,6 +286,16 @@ def test_what_was_fetched_before_stripe_broke_down_is_kept(stripe):
     assert Payment.objects.without_fee().count() < missing
 
 
+def test_an_object_that_stripe_fails_over_each_time_stops_no_other(stripe):
+    broken, *whole = [stripe.charge(None, 10_00, at=START + n) for n in range(4)]
+    book(stripe.events())
+    stripe.faults.routes[f"/v1/balance_transactions/{broken['balance_transaction']}"] = Weather(error_rate=1.0)
+    with pytest.raises(StripeUnreachable):
+        sweep()
+    with_fee = Payment.objects.exclude(stripe_fee_cents=None).values_list("stripe_charge_id", flat=True)
+    assert set(with_fee) == {charge["id"] for charge in whole}
+
+
 def test_an_object_stripe_does_not_have_stops_no_other_and_is_given_up_in_the_end(stripe, caplog):
     elsewhere = Sim(seed="elsewhere")
     lost = elsewhere.charge(None, 10_00, at=START)
@@ -326,6 +336,27 @@ def test_what_stripe_has_no_answer_to_yet_is_asked_again_after_hours(stripe):
     assert sweep(now=NOW + dt.timedelta(hours=7)).asked == 1
     payment = Payment.objects.get()
     assert (payment.net_amount_cents, payment.received_at) == (9_41, at(START + DAY))
+
+
+def test_what_stripe_has_not_told_in_a_week_is_asked_each_month(stripe):
+    stripe.charge(None, 10_00, at=START, settled=False)
+    book(stripe.events())
+    asked = 0
+    for day in range(0, 365, 5):
+        stripe.clock = lambda day=day: int(NOW.timestamp()) + day * DAY
+        asked += sweep(now=NOW + dt.timedelta(days=day, minutes=1)).asked
+    assert 2 + 10 <= asked <= 2 + 12
+    assert StripeObject.objects.count() == asked
+
+
+def test_a_doubt_that_the_books_cannot_settle_is_not_asked_each_minute(stripe):
+    buyer = stripe.customer("Acorn", at=START)
+    note = stripe.credit_note(stripe.pay(stripe.invoice(buyer, [("Service", 50_00)], at=START), at=START), 5_00)
+    AppliedVersion.objects.create(
+        stripe_id=note["id"], object_type="credit_note", seen_created=START, doubted_at=at(START)
+    )
+    stripe.clock = lambda: int(NOW.timestamp())
+    assert [sweep(now=NOW + dt.timedelta(minutes=minute)).asked for minute in range(2, 100, 10)] == [1] + [0] * 9
 
 
 def test_an_answer_the_books_cannot_take_yet_is_kept_and_booked_by_a_replay(stripe):

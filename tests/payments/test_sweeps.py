@@ -47,7 +47,7 @@ def test_a_burst_drains_though_each_sweep_stops_at_its_limit(stripe_sim, workers
 
 
 def test_a_sweep_of_nothing_says_so(stripe_sim):
-    for task in (tasks.apply_stripe_events, tasks.mirror_events, tasks.mirror_fetch_fees):
+    for task in (tasks.apply_stripe_events, tasks.mirror_events, tasks.mirror_fetch_missing):
         task()
         assert said_of(task) == ["Nothing to do."]
 
@@ -57,5 +57,5 @@ def test_a_sweep_says_what_it_asked_and_what_that_changed(stripe_sim, workers):
     keep(stripe_sim.events(), now=timezone.now())
     workers(tasks.apply_stripe_events)
     assert "Asked 1 times, 0 in vain; rows changed: 1 of balance_transactions, 1 of payment_history" in said_of(
-        tasks.mirror_fetch_fees
+        tasks.mirror_fetch_missing
     )
