@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from billing_site.kit.framing import pdf_response
 from invoices.documents import DocumentDamaged, DocumentLost, open_document
 from invoices.enums import Channel
 from invoices.models import Delivery, Document
@@ -60,16 +61,4 @@ def delivery_mail(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
         "style-src": [UNSAFE_INLINE],
         "frame-ancestors": [SELF],
     }
-    return response
-
-
-def pdf_response(content: bytes, name: str) -> HttpResponse:
-    """Show a PDF in the browser, also in a frame of our own pages; nothing keeps a copy on the way."""
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{name}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    response["X-Frame-Options"] = "SAMEORIGIN"
-    # Browsers show a PDF as an object.
-    response._csp_update = {"object-src": [SELF], "frame-ancestors": [SELF]}  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -27,6 +27,7 @@ from billing_site.kit.admin import (
 from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
 from invoices.admin import sending
+from invoices.admin.paper import kept_document
 from invoices.models import CreditNote, CreditNoteLine
 from invoices.resources import CreditNoteResource
 from invoices.services import CreditLine, Split, issue_credit_note, left_to_credit
@@ -168,5 +169,10 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
         money_column("to_refund_cents", "To be refunded"),
     )
 
+    change_form_after_template = "admin/invoices/document.html"
+
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_delivery_state()
+
+    def row_context(self, request: HttpRequest, row: CreditNote) -> dict[str, Any]:  # noqa: ARG002
+        return {"document": kept_document(row)}

@@ -1,4 +1,4 @@
-"""Owns how an issued invoice reads on its page: its facts, its lines and its totals, formatted."""
+"""Owns how a paper reads on its page: an invoice's facts, lines and totals, formatted, and the PDF beside them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.urls import reverse
 from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
 from billing_site.kit.money import Money
 from invoices.admin.columns import is_overdue, number, status_badge
-from invoices.enums import DocumentKind
-from invoices.models import Invoice, InvoiceLine
+from invoices.enums import Origin
+from invoices.models import CreditNote, Invoice, InvoiceLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,16 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownDocument:
+    """A PDF in a frame of the page, or a sentence why there is none."""
+
+    title: str
+    url: str = ""
+    frame_url: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """Everything the page of an issued invoice shows above its form."""
 
@@ -46,7 +56,7 @@ class Paper:
     facts: list[tuple[str, Any]]
     lines: list[PaperLine]
     sums: list[Sum]
-    document_url: str
+    document: ShownDocument
     due: str
     due_note: str
     is_overdue: bool
@@ -54,18 +64,35 @@ class Paper:
 
 def paper_of(invoice: Invoice, *, on: dt.date) -> Paper:
     """Gather one invoice's page; three queries."""
-    document = invoice.documents.filter(kind=DocumentKind.INVOICE).first()
     return Paper(
         number=number(invoice),
         status=status_badge(invoice, on=on),
         facts=_facts(invoice),
         lines=[_line(line, invoice.currency) for line in invoice.lines.all()],
         sums=_sums(invoice),
-        document_url=reverse("document-file", args=[document.pk]) if document else "",
+        document=kept_document(invoice),
         due=invoice.amount_due.format(),
         due_note=_due_note(invoice, on),
         is_overdue=is_overdue(invoice, on=on),
     )
+
+
+def kept_document(paper: Invoice | CreditNote) -> ShownDocument:
+    """Show the document that is kept; one query."""
+    kept = paper.documents.first()
+    if kept is not None:
+        url = reverse("document-file", args=[kept.pk])
+        return ShownDocument("Document", url, f"{url}?embed=1")
+    whose = "this credit note" if isinstance(paper, CreditNote) else "this invoice"
+    if paper.origin == Origin.STRIPE:
+        return ShownDocument("Document", missing=f"Stripe keeps the document of {whose}.")
+    return ShownDocument("Document", missing="The PDF is being drawn; it appears here within some minutes.")
+
+
+def drawn_document(draft: Invoice) -> ShownDocument:
+    """Show a draft as it would be printed, as it was last saved."""
+    url = reverse("admin:invoices_invoice_preview", args=[draft.pk])
+    return ShownDocument("As it will be printed, once saved", url, url)
 
 
 def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
