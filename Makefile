@@ -24,8 +24,9 @@ demo: .venv/runtime.stamp ## everything running with demo data; PORT=8080 choose
 test: .venv/dev.stamp ## the whole test suite; ARGS="-k money" narrows it
 	@exec $(BIN)/pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
-proofs: .venv/dev.stamp ## the storms on the books at full length, other ones each time: minutes
-	@exec $(BIN)/pytest tests/payments/test_state_machine.py tests/payments/test_every_order.py tests/flows/test_stripe_storm.py \
+proofs: .venv/dev.stamp ## the storms on the books and the numbers at full length: minutes
+	@exec $(BIN)/pytest tests/payments/test_state_machine.py tests/payments/test_every_order.py tests/flows/test_stripe_storm.py tests/invoices/test_sweep_memory.py \
+	 tests/invoices/test_numbers.py tests/invoices/test_issuing.py tests/invoices/test_correcting.py \
 	 --hypothesis-profile proofs --numprocesses auto --maxprocesses 4 $(ARGS)
 
 check: .venv/dev.stamp ## style, types, the import order, migrations, security

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import zlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -315,6 +317,33 @@ def test_the_same_invoice_gives_the_same_bytes():
     assert fingerprint(render(replace(INVOICE, terms="Payable at once."))) != fingerprint(first)
 
 
+def test_another_process_in_another_place_draws_the_same_bytes():
+    drawing = (
+        "import django; django.setup();"
+        "from tests.invoices.test_pdf import ANNEX, INVOICE, replace; from invoices.pdf import fingerprint, render;"
+        "print(fingerprint(render(replace(INVOICE, language='ja', annexes=(ANNEX,)))))"
+    )
+    elsewhere = {"TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "PYTHONHASHSEED": "7", "COLUMNS": "40"}
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", drawing],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **elsewhere},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    ours = render(replace(INVOICE, language="ja", annexes=(ANNEX,)))
+    assert told.stdout.split()[-1] == fingerprint(ours)
+
+
+def test_the_file_holds_its_faces_and_nothing_that_runs():
+    pdf = render(replace(INVOICE, annexes=(ANNEX,)))
+    text = inflated(pdf)
+    assert len(re.findall(rb"/FontFile\d? ", text)) == len(faces_of(pdf)) == 5
+    for active in (b"/JavaScript", b"/JS", b"/Launch", b"/Encrypt", b"/AA", b"/OpenAction", b"/RichMedia"):
+        assert active not in text
+
+
 def test_the_file_is_pdf_a_3b_dated_by_the_invoice():
     pdf = render(INVOICE)
     assert pdf.startswith(b"%PDF-1.7")
@@ -460,6 +489,22 @@ def test_a_logo_fetches_nothing(listener):
     assert render(replace(INVOICE, seller=replace(SELLER, logo_svg=logo))).startswith(b"%PDF-1.7")
     assert render(replace(INVOICE, seller=replace(SELLER, logo_svg="<svg broken"))).startswith(b"%PDF-1.7")
     assert Asked.paths == []
+
+
+def test_what_people_type_fetches_nothing(listener, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret of the machine")
+    lures = f'<img src="{listener}/a.png"><iframe src="{secret.as_uri()}"></iframe>url({listener}/b) {secret.as_uri()}'
+    logo = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 4 4">'
+        f"<style>@import url({listener}/c.css); rect {{ fill: url({listener}/d.svg#e) }}</style>"
+        f'<image xlink:href="{secret.as_uri()}" width="4" height="4"/><rect width="4" height="4"/></svg>'
+    )
+    party = replace(SELLER, name=lures, address_lines=(lures,), registration=lures, logo_svg=logo)
+    line = replace(LINES[0], description=lures, detail=lures, unit_label=lures)
+    pdf = render(replace(INVOICE, seller=party, buyer=party, lines=(line,), notes=lures, terms=lures))
+    assert Asked.paths == []
+    assert b"the secret" not in inflated(pdf)
 
 
 def test_settings_of_the_server_do_not_show(monkeypatch):
