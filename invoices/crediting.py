@@ -120,4 +120,5 @@ def _refuse_beyond(cents: int, left_cents: int, what: str, currency: str) -> Non
 
 
 def _taxed(part: Part) -> str:
-    return f"of what is taxed at {part.group.rate * 100:.6g} % ({part.group.category})"
+    percent = (part.group.rate * 100).normalize()
+    return f"of what is taxed at {percent:f} % ({part.group.category})"
