@@ -53,7 +53,8 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
                     "bill_to_name",
                     "address",
                     ("country", "tax_id"),
-                    ("currency", "language", "time_zone"),
+                    ("currency", "language"),
+                    "time_zone",
                 )
             },
         ),

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
@@ -18,18 +17,20 @@ from billing_site.kit.admin import (
     RowPageMixin,
     TotalsMixin,
     View,
-    button,
     confirmed,
     link_column,
     money_column,
     stripe_link,
 )
+from billing_site.kit.admin.searching import ExactSearchMixin
 from billing_site.kit.exports import ExportMixin
 from invoices.admin import columns, sending
 from invoices.admin.credit_notes import issue_credit_note_button
+from invoices.admin.discounts import DiscountField, DiscountForm
 from invoices.admin.lines import LineInline, as_new_rows, totals_while_typing, write_lines
-from invoices.admin.paper import paper_of
-from invoices.documents import preview_document
+from invoices.admin.noting import notes_button, notes_cell
+from invoices.admin.paper import drawn_document, paper_of
+from invoices.admin.prints import PrintsMixin, is_paid
 from invoices.enums import InvoiceStatus, Origin
 from invoices.models import Invoice, Seller
 from invoices.resources import InvoiceResource
@@ -56,7 +57,7 @@ _DRAFT = (
     (
         "Tax, discount and wording",
         {
-            "fields": (("rounding", "tax_inclusive"), ("document_discount_cents", "language"), "notes"),
+            "fields": (("rounding", "tax_inclusive"), ("discount", "language"), "tax_note", "notes"),
             "classes": ("collapse",),
         },
     ),
@@ -70,11 +71,19 @@ _ISSUED = (
                 ("origin", "language"),
                 ("rounding", "tax_inclusive"),
                 ("stripe_page", "user_id"),
-                "notes",
+                "notes_kept",
             )
         },
     ),
 )
+
+
+SEARCHED_IDS = {
+    "in": "stripe_invoice_id",
+    "cus": "customer__stripe_customer_id",
+    "cn": "credit_notes__stripe_credit_note_id",
+}
+"""Where an id of Stripe's is looked for, by its beginning; higher floors add theirs."""
 
 
 def is_draft(invoice: Invoice) -> bool:
@@ -89,8 +98,14 @@ def is_ours(invoice: Invoice) -> bool:
     return invoice.origin == Origin.NATIVE
 
 
+class DraftForm(DiscountForm):
+    discount_columns = ("document_discount_cents", "document_discount_rate")
+    discount = DiscountField(label="Document discount", help_text="An amount or a percentage; spread over the lines.")
+
+
 @admin.register(Invoice)
-class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
+class InvoiceAdmin(ExactSearchMixin, PrintsMixin, RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
+    form = DraftForm
     list_display = (
         columns.number,
         link_column("customer"),
@@ -112,7 +127,9 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
     )
     list_select_related = ("customer",)
     search_fields = ("invoice_number", "customer__name", "stripe_invoice_id")
-    search_help_text = "Number, customer or Stripe id"
+    search_help_text = "Number, customer, amount such as 1,234.50, or Stripe id"
+    search_amounts = ("total_cents", "amount_due_cents")
+    search_ids = SEARCHED_IDS
     ordering = ("-issue_date", "-pk")  # as the index has it: what is not issued yet comes first
     views = (
         View("Drafts", "drafts"),
@@ -128,6 +145,7 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
     fieldsets = _DRAFT
     shows_history = True
     change_form_outer_before_template = "admin/invoices/paper.html"
+    change_form_after_template = "admin/invoices/document.html"
     issue = confirmed(
         "Issue",
         do=issue_invoice,
@@ -161,14 +179,16 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
     send = sending.send_invoice
     actions = (issue, send, void, write_off, duplicate)
     issue_credit_note = issue_credit_note_button
-    resend, mark_sent = sending.resend_button, sending.mark_sent_button
-    actions_detail = ("preview", "resend", "mark_sent", "issue_credit_note")
+    resend, mark_sent, notes = sending.resend_button, sending.mark_sent_button, notes_button
+    actions_detail = ("preview", "stamped", "resend", "mark_sent", "notes", "issue_credit_note")
     offered_when = {
         **sending.OFFERED_WHEN,
-        "preview": is_ours,
+        "preview": is_draft,
+        "stamped": is_paid,
         "issue": is_draft,
         "void": lambda invoice: is_open(invoice) and not invoice.amount_paid_cents and not invoice.credited_cents,
         "write_off": is_open,
+        "notes": lambda _invoice: False,  # its button is the link beside the notes
         "duplicate": is_ours,
         "issue_credit_note": lambda invoice: (
             is_ours(invoice) and invoice.status not in {InvoiceStatus.DRAFT, InvoiceStatus.VOID}
@@ -194,7 +214,7 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
         return _DRAFT if obj is None or is_draft(obj) else _ISSUED
 
     def get_readonly_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:  # noqa: ARG002
-        return () if obj is None or is_draft(obj) else ("stripe_page",)
+        return () if obj is None or is_draft(obj) else ("stripe_page", "notes_kept")
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None = None) -> Any:  # noqa: ARG002
         return self.inlines if obj is None or is_draft(obj) else ()
@@ -234,20 +254,15 @@ class InvoiceAdmin(RowPageMixin, TotalsMixin, ExportMixin, BackOfficeAdmin):
 
     stripe_page.short_description = "Stripe"  # type: ignore[attr-defined]
 
-    def row_context(self, request: HttpRequest, row: Invoice) -> dict[str, Any]:  # noqa: ARG002
-        return {} if is_draft(row) else {"paper": paper_of(row, on=timezone.localdate())}
+    def notes_kept(self, invoice: Invoice) -> Any:
+        return notes_cell(invoice)
 
-    @button("PDF", icon="picture_as_pdf", opens_tab=True)
-    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Draw the invoice as it would be printed now; nothing is kept."""
-        invoice = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if not self.has_view_or_change_permission(request, invoice) or not is_ours(invoice):
-            raise PermissionDenied
-        return HttpResponse(
-            preview_document(invoice=invoice),
-            content_type="application/pdf",
-            headers={"Content-Disposition": f'inline; filename="{invoice}.pdf"'},
-        )
+    notes_kept.short_description = "Notes"  # type: ignore[attr-defined]
+
+    def row_context(self, request: HttpRequest, row: Invoice) -> dict[str, Any]:  # noqa: ARG002
+        if is_draft(row):
+            return {"document": drawn_document(row)}
+        return {"paper": paper_of(row, on=timezone.localdate())}
 
     def get_custom_urls(self) -> Any:
         return (("sums/", "invoices_invoice_sums", self.sums),)

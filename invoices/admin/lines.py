@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, JsonResponse
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from billing_site.kit.admin import MoneyForm, MoneyFormField, MoneyTabularInline, money_cell
+from billing_site.kit.admin import MoneyTabularInline, money_cell
 from billing_site.kit.admin.money_forms import RateFormField
 from billing_site.kit.admin.percent import PercentField
 from billing_site.kit.currencies import is_known
 from billing_site.kit.money import Money
-from invoices.enums import Rounding
+from invoices.admin.discounts import DiscountForm
+from invoices.enums import Rounding, TaxCategory
 from invoices.models import Invoice, InvoiceLine
 from invoices.services.drafting import totals_of
 
 
-class LineForm(MoneyForm):
+class LineForm(DiscountForm):
     quantity = RateFormField(initial=1)
     tax_rate = PercentField(label="Tax", required=False)
-    discount_given_cents = MoneyFormField(label="Discount", required=False)
+    tax_category = forms.ChoiceField(
+        label="Taxed as",
+        choices=[("", "By its rate"), *TaxCategory.choices],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
 
     class Meta:
         model = InvoiceLine
-        fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents")
+        fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category")
 
     def clean_tax_rate(self) -> Any:
         return self.cleaned_data["tax_rate"] or 0
-
-    def clean_discount_given_cents(self) -> int:
-        return self.cleaned_data["discount_given_cents"] or 0
 
 
 class LineInline(MoneyTabularInline):
@@ -38,7 +43,7 @@ class LineInline(MoneyTabularInline):
 
     model = InvoiceLine
     form = LineForm
-    fields = ("description", "quantity", "unit_price", "tax_rate", "discount_given_cents", "amount")
+    fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category", "amount")
     readonly_fields = ("amount",)
     tab = False
     hide_title = True
@@ -107,4 +112,4 @@ def _take_terms(invoice: Invoice, form: forms.BaseForm, currency: str) -> None:
     invoice.currency = currency
     invoice.rounding = read.get("rounding") or Rounding.DOCUMENT
     invoice.tax_inclusive = bool(read.get("tax_inclusive"))
-    invoice.document_discount_cents = read.get("document_discount_cents") or 0
+    invoice.document_discount_cents, invoice.document_discount_rate = read.get("discount") or (0, Decimal(0))

@@ -81,13 +81,13 @@ class SellerAdmin(RowPageMixin, BackOfficeAdmin):
 
     logo_shown.short_description = "Logo today"  # type: ignore[attr-defined]
 
-    def next_invoice(self, seller: Seller) -> str:
-        return next_number(seller, DocumentKind.INVOICE, seller.invoice_number_pattern)
+    def next_invoice(self, seller: Seller) -> Any:
+        return _shown(seller, "invoice_number_pattern")
 
     next_invoice.short_description = "Next invoice"  # type: ignore[attr-defined]
 
-    def next_credit_note(self, seller: Seller) -> str:
-        return next_number(seller, DocumentKind.CREDIT_NOTE, seller.credit_note_number_pattern)
+    def next_credit_note(self, seller: Seller) -> Any:
+        return _shown(seller, "credit_note_number_pattern")
 
     next_credit_note.short_description = "Next credit note"  # type: ignore[attr-defined]
 
@@ -128,6 +128,13 @@ def next_number(seller: Seller, kind: str, pattern: str) -> str:
     series = seller.number_series.all() if seller.pk else ()
     last = next((row.last_number for row in series if (row.kind, row.year) == (kind, counted)), 0)
     return number(pattern, year=this_year, seq=last + 1)
+
+
+def _shown(seller: Seller, pattern: str) -> Any:
+    """Name the pattern beside its next number, so that the page can follow what is typed."""
+    return format_html(
+        '<span data-next="{}">{}</span>', pattern, next_number(seller, _NEXT[pattern], getattr(seller, pattern))
+    )
 
 
 @admin.register(NumberSeries)

@@ -24,7 +24,7 @@ _TRIED = {
 def payments(customer: Customer, request: HttpRequest) -> Iterator[Happening]:
     if not may_see(request, Payment):
         return
-    rows = customer.payments.exclude(status=PaymentStatus.CANCELED)
+    rows = customer.payments.exclude(status=PaymentStatus.CANCELED).but_of_stripes_invoices()
     for row in rows.order_by(Coalesce("received_at", "created_at").desc(), "-pk")[:MOST_TOLD]:
         what, tone = _TRIED.get(PaymentStatus(row.status), ("Payment", "success"))
         yield Happening(

@@ -1,4 +1,4 @@
-"""Owns what payments show under the pages of customers and invoices, which never hear of payments."""
+"""Owns what payments add to the pages of customers and invoices, which never hear of payments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from django.utils import timezone
 from billing_site.kit.admin import Panel, badge, link_to, list_url, may_see, money_cell
 from billing_site.kit.admin.panels import MOST_ROWS, register
 from billing_site.kit.admin.words import day_text
+from invoices.admin.invoices import SEARCHED_IDS
 from invoices.admin.panels import let_balance_show
 from invoices.models import Customer, Invoice
 from payments.admin import tones
 from payments.models import Allocation, Credit, Payment, Subscription
+
+SEARCHED_IDS.update(
+    pi="payments__stripe_payment_intent_id", ch="payments__stripe_charge_id", py="payments__stripe_charge_id"
+)
 
 
 @let_balance_show("Unapplied cash")

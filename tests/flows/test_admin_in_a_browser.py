@@ -11,6 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from invoices.models import Invoice
+from invoices.tasks import render_documents
 from payments.models import Payment, StripeEvent
 from payments.stripe.applying import apply_due_events, apply_next_event
 from payments.stripe.sim import Sim
@@ -68,6 +69,47 @@ def test_a_draft_is_typed_added_up_and_issued(page):
     page.click("button:has-text('Issue')")
     page.wait_for_selector("text=Issued")
     assert list(Invoice.objects.values_list("status", "total_cents")) == [("open", 801340)]
+
+
+def test_an_issued_draft_shows_its_paper_in_the_page(page):
+    """By hand from nothing: typed, added up with a discount, issued, drawn, and read beside its lines."""
+    a_seller(is_default=True)
+    customer = a_customer()
+    page.goto(f"/admin/invoices/invoice/add/?customer={customer.pk}&currency=EUR")
+    page.fill("[name=lines-0-description]", "Register extracts")
+    page.fill("[name=lines-0-quantity]", "100")
+    page.fill("[name=lines-0-unit_price]", "2.50")
+    page.fill("[name=lines-0-discount]", "10 %")
+    page.fill("[name=lines-0-tax_rate]", "19")
+    page.wait_for_selector(".draft-sums >> text=€267.75")
+    page.click("button[name=_save]")
+    page.click("a:has-text('Issue')")
+    page.click("button:has-text('Issue')")
+    page.wait_for_selector("text=Issued")
+    render_documents()
+    issued = Invoice.objects.get()
+    with page.expect_response(lambda answer: "/admin/documents/" in answer.url) as drawn:
+        page.goto(f"/admin/invoices/invoice/{issued.pk}/change/")
+    assert drawn.value.status == 200
+    assert drawn.value.headers["content-type"] == "application/pdf"
+    page.wait_for_selector(".paper >> text=€267.75")
+    page.click("text=Add notes")
+    page.fill("[name=notes]", "Agreed by telephone")
+    page.click("button:has-text('Notes')")
+    page.wait_for_selector("text=Agreed by telephone")
+
+
+def test_a_number_pattern_shows_its_next_number_while_it_is_typed(browser, live_site):
+    seller, person = a_seller(), someone("Administrator")
+    opened = browser.new_context(base_url=live_site).new_page()
+    opened.goto(f"/admin/login/?next=/admin/invoices/seller/{seller.pk}/change/")
+    opened.fill("[name=username]", person.username)
+    opened.fill("[name=password]", "x")
+    opened.click("button[type=submit]")
+    opened.fill("[name=invoice_number_pattern]", "PB/{year}/{seq:04}")
+    opened.wait_for_selector(f"text=PB/{timezone.localdate().year}/0001")
+    opened.fill("[name=credit_note_number_pattern]", "PB-{number}")
+    opened.wait_for_selector("text={number} is no field")
 
 
 def test_added_rows_count_while_they_are_typed(page):

@@ -52,7 +52,6 @@ def typed(customer, seller, *lines, **changed):
         "payment_terms_days": 14,
         "rounding": "document",
         "language": "en",
-        "document_discount_cents": "0",
         "lines-TOTAL_FORMS": len(lines),
         "lines-INITIAL_FORMS": 0,
         "lines-MIN_NUM_FORMS": 0,
@@ -64,7 +63,7 @@ def typed(customer, seller, *lines, **changed):
             "quantity": "1",
             "unit_price": "0",
             "tax_rate": "",
-            "discount_given_cents": "",
+            "discount": "",
         }
         sent |= {f"lines-{n}-{name}": value for name, value in (given | line).items()}
     return sent | changed
@@ -285,7 +284,14 @@ def test_what_stripe_says_of_its_customer_is_changed_there(manager):
     customer = a_customer(stripe_customer_id="cus_1")
     manager.post(
         page_of(customer),
-        {"name": "Mine", "currency": "JPY", "country": "FR", "language": "de", "time_zone": "UTC", "tax_id": "DE136695976"},
+        {
+            "name": "Mine",
+            "currency": "JPY",
+            "country": "FR",
+            "language": "de",
+            "time_zone": "UTC",
+            "tax_id": "DE136695976",
+        },
     )
     said = (customer.name, customer.currency, customer.country)
     customer.refresh_from_db()

@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from billing_site.demo import cast
 from invoices.identities import fault_of_bic, fault_of_iban, fault_of_tax_id, is_checked
 from invoices.logos import MOST_BYTES, UnfitLogo, data_url, logo_of
 
@@ -64,6 +65,13 @@ def test_a_mistyped_id_is_named_with_the_reason(country, tax_id, why):
 @pytest.mark.parametrize("country", ["UA", "", "ZZ"])
 def test_an_id_nobody_can_check_is_let_through(country):
     assert (is_checked(country), fault_of_tax_id("12345", country=country)) == (False, "")
+
+
+def test_the_companies_of_the_demo_have_ids_that_could_exist():
+    parties = [*cast.company()["sellers"], *cast.partners()]
+    given = [(party["tax_id"], party["country"]) for party in parties if party["tax_id"]]
+    assert [fault_of_tax_id(tax_id, country=country) for tax_id, country in given] == [""] * len(given)
+    assert len(given) > 5
 
 
 def test_an_account_that_cannot_be_paid_to_is_refused():

@@ -12,14 +12,15 @@ from billing_site.kit.admin.money_forms import MoneyWidget, plain
 
 
 class PercentField(forms.DecimalField):
-    """Shows a fraction below one as a percentage and reads it back."""
+    """Shows a fraction below one, or of all where it `takes_all`, as a percentage and reads it back."""
 
     widget = MoneyWidget
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, takes_all: bool = False, **options: Any) -> None:
         for name in ("max_digits", "decimal_places", "step_size"):
             options.pop(name, None)
         super().__init__(**options)
+        self.takes_all = takes_all
         self.widget.attrs["placeholder"] = "0 %"
 
     def prepare_value(self, value: Any) -> Any:
@@ -35,8 +36,10 @@ class PercentField(forms.DecimalField):
         if percent is None:
             return None
         fraction = percent / 100
-        if not 0 <= fraction < 1 or -int(fraction.normalize().as_tuple().exponent) > 6:  # noqa: PLR2004 - as the column
-            raise ValidationError("Write a percentage from 0 to below 100, with at most four decimals.", code="range")
+        is_within = 0 <= fraction < 1 or (self.takes_all and fraction == 1)
+        if not is_within or -int(fraction.normalize().as_tuple().exponent) > 6:  # noqa: PLR2004 - as the column
+            most = "100" if self.takes_all else "below 100"
+            raise ValidationError(f"Write a percentage from 0 to {most}, with at most four decimals.", code="range")
         return fraction
 
     def has_changed(self, initial: Any, data: Any) -> bool:

@@ -55,12 +55,12 @@ def timeline_panels(row: models.Model, request: HttpRequest) -> list[Panel]:
     if not tellers:
         return []
     told = (happening for teller in tellers for happening in teller(row, request))
-    newest = nlargest(MOST_TOLD, told, key=lambda happening: happening.at)
+    newest = nlargest(MOST_TOLD, enumerate(told), key=lambda pair: (pair[1].at, pair[0]))  # of a moment, the last told
     return [
         Panel(
             "Timeline",
             ("When", "What", "Which", "About"),
-            [_cells(happening) for happening in newest],
+            [_cells(happening) for _, happening in newest],
             amounts=("Amount",),
             none="Nothing has happened yet.",
             is_wide=True,

@@ -1,12 +1,11 @@
 // Shows which number the next document gets while a pattern is typed. The server writes it: there is one way to count.
 document.addEventListener("DOMContentLoaded", () => {
-  const shown = {
-    invoice_number_pattern: document.querySelector(".field-next_invoice .readonly"),
-    credit_note_number_pattern: document.querySelector(".field-next_credit_note .readonly"),
-  };
+  const shown = Object.fromEntries(
+    [...document.querySelectorAll("[data-next]")].map((cell) => [cell.dataset.next, cell]),
+  );
   const input = document.querySelector("[name=invoice_number_pattern]");
   const form = input && input.closest("form");
-  if (!form || !shown.invoice_number_pattern) return;
+  if (!form) return;
   const path = window.location.pathname;
   const url = path.replace(/(add|[^/]+\/change)\/.*$/, "numbers/");
   const seller = (path.match(/([^/]+)\/change\//) || ["", ""])[1];
@@ -21,7 +20,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const response = await fetch(url, { method: "POST", body: sent });
     if (!response.ok || asked !== latest) return;
     const numbers = await response.json();
-    Object.entries(shown).forEach(([name, cell]) => { if (cell) cell.textContent = numbers[name]; });
+    Object.entries(shown).forEach(([name, cell]) => { cell.textContent = numbers[name]; });
   };
 
   form.addEventListener("input", (event) => {
