@@ -30,6 +30,8 @@ class LineItem(serializers.Serializer[Any]):
     service_period_start = serializers.DateField(allow_null=True)
     service_period_end = serializers.DateField(allow_null=True)
     tax_rate = serializers.CharField(help_text="A fraction: 0.19 is 19 %.")
+    tax_category = serializers.CharField(help_text="A code of EN 16931; without one S above zero, Z at zero.")
+    discount_rate = serializers.CharField(help_text="The percentage taken off, as a fraction: 0.1 is 10 %.")
     discount_cents = serializers.IntegerField()
     tax_cents = serializers.IntegerField()
     amount_cents = serializers.IntegerField()
