@@ -30,13 +30,14 @@ def canonical_of(paper: Invoice | CreditNote) -> CanonicalInvoice:
 def paid_copy_of(invoice: Invoice) -> CanonicalInvoice:
     """Gather the same paper with what was paid. Raises NotPaid.
 
-    Its annexes stay with the original: usage that came late since would not be what was billed.
+    Its annexes and notes stay with the original: usage may have come late since, and notes may be of another time.
     """
     if invoice.origin != Origin.NATIVE or invoice.status != InvoiceStatus.PAID:
         raise NotPaid(f"{invoice} is not a paid invoice of ours, so there is no paid copy of it.")
     return replace(
         _of_invoice(invoice, with_annexes=False),
         is_copy=True,
+        notes="",
         amount_paid_cents=invoice.amount_paid_cents,
         credited_cents=invoice.credited_cents,
         amount_due_cents=invoice.amount_due_cents,

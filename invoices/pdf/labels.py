@@ -150,7 +150,7 @@ _FR = {
     "issued": "Date",
     "due": "Échéance",
     "period": "Période",
-    "purchase_order": "Bon de commande",
+    "purchase_order": "N° commande",
     "contract": "Contrat",
     "corrects": "Sur facture",
     "tax_id": "N° TVA {number}",
