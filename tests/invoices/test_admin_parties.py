@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from invoices.documents import preview_document
+from invoices.logos import logo_of
 from invoices.models import Customer, Seller
 from invoices.services import issue_invoice
 from tests.back_office import signed_in, someone
@@ -148,3 +152,15 @@ def test_what_only_stripe_could_say_of_a_country_does_not_block_the_form(adminis
     customer = a_customer(country="XX")
     administrator.post(page_of(customer), CUSTOMER | {"country": "XX", "name": "Changed"})
     assert Customer.objects.get().name == "Changed"
+
+
+def test_a_paper_prints_the_other_details_and_a_png_logo(tmp_path):
+    seller = a_seller(iban="", bic="", bank_details="Routing number: 021000021", logo_svg=logo_of(a_png(40, 10)))
+    invoice = issue_invoice(invoice=a_draft("10.00", seller=seller, currency="USD"), on=TODAY, now=NOW, by="ada")
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(preview_document(invoice=invoice))
+    words = subprocess.run(["pdftotext", "-layout", paper, "-"], capture_output=True, text=True, check=True).stdout
+    pictures = subprocess.run(["pdfimages", "-list", paper], capture_output=True, text=True, check=True).stdout
+    assert "Routing number" in words
+    assert "021000021" in words
+    assert " 40 " in pictures
