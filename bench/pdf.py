@@ -28,7 +28,7 @@ def duels() -> Iterator[list[Duel]]:
     long = replace(INVOICE, lines=LINES * 84)
     with _workers(1) as one, _workers(2) as two:
         yield [
-            _against_default(INVOICE, rounds=10, at_least=1.4),
+            _against_default(INVOICE, rounds=5, at_least=1.4),
             _against_default(long, rounds=1, at_least=1.7),
             Duel(
                 f"Draw {_BATCH} invoices of one page",

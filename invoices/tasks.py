@@ -27,11 +27,13 @@ _NAMED = 20
 def render_documents(limit: int = 500) -> None:
     """Keep the document of every issued paper that has none; a failure leaves the paper waiting and is logged."""
     with recorded("invoices.tasks.render_documents", timezone.now()) as run:
-        papers = (Invoice.objects.awaiting_document(), CreditNote.objects.awaiting_document())
-        waiting = [paper for missing in papers for paper in missing.order_by("pk")[:limit]]
-        kept = sum(_is_kept(paper) for paper in waiting)
-        if waiting:
-            run.did(f"{kept} documents kept, {len(waiting) - kept} failed.")
+        kept = [
+            _is_kept(papers.get(pk=pk))  # one paper in memory at a time
+            for papers in (Invoice.objects, CreditNote.objects)
+            for pk in list(papers.awaiting_document().order_by("pk").values_list("pk", flat=True)[:limit])
+        ]
+        if kept:
+            run.did(f"{sum(kept)} documents kept, {len(kept) - sum(kept)} failed.")
     if Delivery.objects.due(now=timezone.now()).exists():
         nudge(send_deliveries)
 
