@@ -75,16 +75,15 @@ def _has_document(paper: Invoice | CreditNote) -> bool:
 
 @transaction.atomic
 def _write_row(paper: Invoice | CreditNote, name: str, content: bytes) -> Document:
-    is_invoice = isinstance(paper, Invoice)
     document = Document.objects.create(
-        kind=DocumentKind.INVOICE if is_invoice else DocumentKind.CREDIT_NOTE,
-        invoice=paper if is_invoice else None,
-        credit_note=None if is_invoice else paper,
+        kind=DocumentKind.INVOICE if isinstance(paper, Invoice) else DocumentKind.CREDIT_NOTE,
+        invoice=paper if isinstance(paper, Invoice) else None,
+        credit_note=paper if isinstance(paper, CreditNote) else None,
         file_name=name,
         sha256=pdf.fingerprint(content),
         size_bytes=len(content),
     )
-    if is_invoice:
+    if isinstance(paper, Invoice):
         Invoice.objects.filter(pk=paper.pk).update(invoice_pdf_url=f"/admin/documents/{document.pk}/")
     return document
 

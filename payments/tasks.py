@@ -19,7 +19,7 @@ from payments.stripe.listing_events import list_missing_events, sound_alarm
 from payments.stripe.mirror import mirror_due_events
 
 # A sweep that stops at its limit nudges the next one: a burst drains without waiting for beat, and others get a turn.
-EVENTS_IN_A_SWEEP: Final = 1000
+EVENTS_IN_A_SWEEP: Final = 250  # well within the lease of a claim, which counts from the sweep's beginning
 OBJECTS_IN_A_SWEEP: Final = 500
 
 

@@ -10,7 +10,7 @@ from django.utils.http import content_disposition_header
 def pdf_response(content: bytes, name: str) -> HttpResponse:
     """Show a PDF in the browser or in a frame of our own pages; nothing keeps a copy on the way."""
     response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(as_attachment=False, filename=name)
+    response["Content-Disposition"] = content_disposition_header(as_attachment=False, filename=name) or "inline"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
     response["X-Frame-Options"] = "SAMEORIGIN"
