@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing_site.kit.admin import (
     BackOfficeAdmin,
@@ -31,7 +33,7 @@ from invoices.admin.lines import LineInline, as_new_rows, totals_while_typing, w
 from invoices.admin.noting import notes_button, notes_cell
 from invoices.admin.paper import drawn_document, paper_of
 from invoices.admin.prints import PrintsMixin, is_paid
-from invoices.enums import InvoiceStatus, Origin
+from invoices.enums import InvoiceStatus, Language, Origin
 from invoices.models import Invoice, Seller
 from invoices.resources import InvoiceResource
 from invoices.services import (
@@ -101,6 +103,15 @@ def is_ours(invoice: Invoice) -> bool:
 class DraftForm(DiscountForm):
     discount_columns = ("document_discount_cents", "document_discount_rate")
     discount = DiscountField(label="Document discount", help_text="An amount or a percentage; spread over the lines.")
+    language = forms.ChoiceField(
+        choices=[("", "The customer's"), *Language.choices], required=False, widget=UnfoldAdminSelectWidget
+    )
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if "customer" in self.cleaned_data and not self.cleaned_data.get("language"):
+            self.cleaned_data["language"] = self.cleaned_data["customer"].language
+        return cleaned
 
 
 @admin.register(Invoice)
@@ -222,12 +233,8 @@ class InvoiceAdmin(ExactSearchMixin, PrintsMixin, RowPageMixin, TotalsMixin, Exp
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the usual seller, whose terms are the usual ones."""
         seller = Seller.objects.order_by("-is_default", "pk").first()
-        usual = (
-            {"seller": seller.pk, "payment_terms_days": seller.payment_terms_days, "language": seller.language}
-            if seller
-            else {}
-        )
-        return {**usual, **super().get_changeform_initial_data(request)}
+        usual = {"seller": seller.pk, "payment_terms_days": seller.payment_terms_days} if seller else {}
+        return {"language": "", **usual, **super().get_changeform_initial_data(request)}
 
     def save_model(self, request: HttpRequest, obj: Invoice, form: Any, change: bool) -> None:  # noqa: FBT001
         if not change:

@@ -78,6 +78,14 @@ def test_a_typed_draft_is_added_up_by_the_service(manager):
     assert (draft.status, draft.payment_terms_days, draft.lines.get().tax_rate) == ("draft", 14, Decimal("0.19"))
 
 
+@pytest.mark.parametrize(("chosen", "printed"), [("", "fr"), ("de", "de")])
+def test_a_typed_draft_speaks_its_customers_language_unless_another_is_chosen(manager, chosen, printed):
+    sent = typed(a_customer(language="fr"), a_seller(), {"unit_price": "1"}, language=chosen)
+    manager.post(f"{LIST}add/", sent)
+    assert Invoice.objects.get().language == printed
+    assert manager.get(f"{LIST}add/").context["adminform"].form["language"].value() == ""
+
+
 def test_a_draft_tells_its_sums_while_it_is_typed(manager):
     sent = typed(
         a_customer(), a_seller(), {"quantity": "2", "unit_price": "10.50", "tax_rate": "10"}, {"unit_price": "nonsense"}
