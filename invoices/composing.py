@@ -95,6 +95,7 @@ def _of_note(note: CreditNote) -> CanonicalInvoice:
         purchase_order=note.invoice.purchase_order,
         contract_reference=note.invoice.contract_reference,
         notes=note.reason,
+        terms=note.invoice.tax_note,
     )
 
 

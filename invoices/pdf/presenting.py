@@ -17,6 +17,7 @@ from invoices.pdf.wording import Wording
 KEPT_TOGETHER = 2  # lines that go with the totals to their page
 _RUNNER_LENGTH = 48  # a running head is one line
 _BY_RATE = {"", "S", "Z", "L", "M"}  # categories of EN 16931 that their rate explains
+_EXPLAINED = {"AE", "G", "K"}  # categories whose reason is the same for every invoice
 _SHORT_REMARKS, _LETTERS_PER_LINE = 300, 45
 
 
@@ -91,7 +92,7 @@ def present(invoice: CanonicalInvoice) -> dict[str, Any]:
         "totals": _totals(invoice, say),
         "giro_code": giro_code(invoice),
         "transfer": _transfer(invoice, say),
-        "remarks": _remarks(invoice),
+        "remarks": _remarks(invoice, say),
         "annexes": [present_usage(annex, say) for annex in invoice.annexes],
     }
 
@@ -258,11 +259,16 @@ def _goes_to(note: CanonicalInvoice, say: Wording) -> list[Row]:
     return [Row(say(word, number=note.corrects), say.money(cents)) for word, cents in parts if cents]
 
 
-def _remarks(invoice: CanonicalInvoice) -> dict[str, list[str]]:
+def _remarks(invoice: CanonicalInvoice, say: Wording) -> dict[str, list[str]]:
     """Short notes and terms stand in the free space beside the totals, longer ones below."""
-    texts = [text.strip() for text in (invoice.notes, invoice.terms) if text.strip()]
+    texts = [text.strip() for text in (invoice.notes, *_why_untaxed(invoice, say), invoice.terms) if text.strip()]
     is_short = sum(len(text) + _LETTERS_PER_LINE * text.count("\n") for text in texts) <= _SHORT_REMARKS
     return {"beside": texts, "below": []} if is_short else {"beside": [], "below": texts}
+
+
+def _why_untaxed(invoice: CanonicalInvoice, say: Wording) -> list[str]:
+    """Write the sentences the law asks for; of an exemption and of what is out of scope, its own terms tell."""
+    return [say(f"why_{tax.category}") for tax in invoice.taxes if tax.category in _EXPLAINED]
 
 
 def _transfer(invoice: CanonicalInvoice, say: Wording) -> list[Row]:

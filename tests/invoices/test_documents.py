@@ -246,3 +246,9 @@ def test_reverse_charge_is_told_with_its_reason():
     text = words_of(preview_document(invoice=invoice))
     assert "Reverse charge on €100.00 €0.00" in text
     assert "Article 196" in text
+
+
+def test_a_credit_note_names_the_law_its_invoice_named():
+    note = a_credit_note(tax_rate="0")
+    note.invoice.tax_note = "Article 132 of Directive 2006/112/EC"
+    assert canonical_of(note).terms == "Article 132 of Directive 2006/112/EC"

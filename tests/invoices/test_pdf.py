@@ -240,6 +240,22 @@ def test_a_line_without_tax_says_why(category, reason):
     assert re.search(rf"{reason}.* on €5,059.53 €0.00", text)
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Reverse charge: the recipient owes the tax."),
+        ("de", "Steuerschuldnerschaft des Leistungsempfängers"),
+        ("fr", "Autoliquidation : la TVA est due par le preneur."),
+        ("es", "Inversión del sujeto pasivo: el destinatario"),
+        ("ja", "リバースチャージ方式：納税義務は"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["invoice", "credit_note"])
+def test_reverse_charge_is_written_as_the_law_wants_it(kind, language, sentence):
+    paper = replace(INVOICE, kind=kind, language=language, taxes=(TaxSum(Decimal(0), 505953, 0, "AE"),))
+    assert sentence in printed(paper)
+
+
 def test_parties_of_two_countries_name_them():
     abroad = replace(INVOICE, seller=replace(SELLER, country="DE"), buyer=Party("Nord AG", ("Wien",), country="AT"))
     assert "Wien Austria" in printed(abroad)
