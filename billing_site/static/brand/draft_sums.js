@@ -23,8 +23,8 @@ document.addEventListener("DOMContentLoaded", () => {
     }));
     const amounts = new Map(answer.lines);
     document.querySelectorAll("#lines-data .field-amount").forEach((cell) => {
-      const row = cell.closest("[id^='lines-']");
-      const number = row && Number(row.id.slice("lines-".length));
+      const field = cell.closest("tr").querySelector("[name^='lines-']");
+      const number = field && Number(field.name.split("-")[1]);
       const shown = cell.querySelector(".readonly, .money") || cell;
       if (amounts.has(number)) shown.innerHTML = '<span class="money"></span>', shown.firstChild.textContent = amounts.get(number);
     });
