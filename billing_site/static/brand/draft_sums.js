@@ -40,8 +40,15 @@ document.addEventListener("DOMContentLoaded", () => {
     clearTimeout(waiting);
     waiting = setTimeout(ask, 250);
   };
+  // The theme writes the rows below a deleted one anew from their HTML, so what was typed has to stand there.
+  const keep = ({ target }) => {
+    if (target.options) [...target.options].forEach((option) => option.toggleAttribute("selected", option.selected));
+    else target.setAttribute("value", target.value);
+  };
+  group.addEventListener("input", keep);
+  group.addEventListener("change", keep);
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
-  form.addEventListener("formset:removed", soon);
+  document.addEventListener("formset:removed", soon);
   ask();
 });
