@@ -23,6 +23,7 @@ MARGIN = dt.timedelta(days=1)
 
 _ONE_AT_A_TIME = 7_263_001
 _NAMED_BY_OBJECT_ALONE = ("charge", "refund", "dispute", "payout")
+_CHARGE = "charge"
 
 
 def fetch_theirs(*, gateway: Gateway, start: dt.date, end: dt.date) -> list[dict[str, Any]]:
@@ -35,12 +36,19 @@ def fetch_theirs(*, gateway: Gateway, start: dt.date, end: dt.date) -> list[dict
 def reconcile(*, start: dt.date, end: dt.date, theirs: Iterable[Mapping[str, Any]], now: dt.datetime) -> Reconciliation:
     """Compare `[start, end)` and write the result, zero breaks too. `theirs` are balance transactions as fetched.
 
-    Movements the ledger lacks are kept first, on their own, as the books wait meanwhile: of a fee of the account no
-    event ever tells. An open break found again is the same row; one that is gone is resolved with a note.
+    Movements that no event tells, such as fees of the account, are kept first. Those that bring in payments are kept
+    last: payments then learn their fee, and that it was missing is written down. The books wait only while movements
+    are kept. An open break found again is the same row; one that is gone is resolved with a note.
     """
     fetched = list(theirs)
-    keep_movements(fetched=fetched, fetched_at=now, api_version=settings.STRIPE_API_VERSION)
-    return _write_down(Period(start, end, _zone()), fetched, now)
+    _keep([movement for movement in fetched if movement.get("reporting_category") != _CHARGE], now)
+    run = _write_down(Period(start, end, _zone()), fetched, now)
+    _keep([movement for movement in fetched if movement.get("reporting_category") == _CHARGE], now)
+    return run
+
+
+def _keep(movements: list[Mapping[str, Any]], now: dt.datetime) -> None:
+    keep_movements(fetched=movements, fetched_at=now, api_version=settings.STRIPE_API_VERSION)
 
 
 @transaction.atomic
