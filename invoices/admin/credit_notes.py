@@ -24,6 +24,7 @@ from billing_site.kit.admin import (
     link_column,
     money_column,
 )
+from billing_site.kit.admin.words import percent_text
 from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
 from invoices.admin import sending
@@ -116,11 +117,15 @@ issue_credit_note_button = asking(
 
 class CreditNoteLineInline(ReadOnlyInline):
     model = CreditNoteLine
-    fields = readonly_fields = ("description", "tax_rate", "amount", "tax")
+    fields = readonly_fields = ("description", "rate", "amount", "tax")
     amount = money_column("amount_cents", currency="credit_note__currency")
     tax = money_column("tax_cents", currency="credit_note__currency")
     verbose_name_plural = "Lines"
     tab = False
+
+    @admin.display(description="Tax rate")
+    def rate(self, line: CreditNoteLine) -> str:
+        return percent_text(line.tax_rate)
 
 
 @admin.register(CreditNote)
