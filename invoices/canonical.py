@@ -73,6 +73,8 @@ class CanonicalLine:
     unit_label: str = ""
     package_size: int = 1
     tax_rate: Decimal = Decimal(0)
+    discount_rate: Decimal = Decimal(0)
+    discount_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

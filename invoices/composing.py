@@ -142,6 +142,8 @@ def _line(line: InvoiceLine) -> CanonicalLine:
         unit_label=line.unit_label,
         package_size=line.package_size,
         tax_rate=line.tax_rate,
+        discount_rate=line.discount_rate,
+        discount_cents=line.discount_given_cents,
     )
 
 

@@ -194,13 +194,20 @@ def _line(line: CanonicalLine, say: Wording) -> PrintedLine:
     span = say.span(line.service_start, line.service_end) if line.service_start and line.service_end else ""
     return PrintedLine(
         description=line.description,
-        details=tuple(text for text in (span, *line.detail.splitlines()) if text.strip()),
+        details=tuple(text for text in (span, *line.detail.splitlines(), _off(line, say)) if text.strip()),
         quantity=f"{say.number(line.quantity)} {line.unit_label}".strip(),
         price=say.price(line.unit_price),
         per=say("per", size=say.number(line.package_size)) if line.package_size != 1 else "",
         tax=say.percent(line.tax_rate),
         amount=say.money(line.amount_cents),
     )
+
+
+def _off(line: CanonicalLine, say: Wording) -> str:
+    """Say what was agreed to come off this line; its amount is taken off among the totals."""
+    if line.discount_rate:
+        return f"{say('discount')} {say.percent(line.discount_rate)}"
+    return f"{say('discount')} {say.money(-line.discount_cents)}" if line.discount_cents else ""
 
 
 def _tax_name(invoice: CanonicalInvoice, say: Wording) -> str:

@@ -256,6 +256,14 @@ def test_reverse_charge_is_written_as_the_law_wants_it(kind, language, sentence)
     assert sentence in printed(paper)
 
 
+@pytest.mark.parametrize(
+    ("agreed", "told"),
+    [({"discount_rate": Decimal("0.1")}, "Discount 10%"), ({"discount_cents": 1250}, "Discount −€12.50")],
+)
+def test_a_discount_is_told_on_its_line(agreed, told):
+    assert f"Yearbook {told}" in printed(replace(INVOICE, lines=(replace(LINES[-1], **agreed),)))
+
+
 def test_parties_of_two_countries_name_them():
     abroad = replace(INVOICE, seller=replace(SELLER, country="DE"), buyer=Party("Nord AG", ("Wien",), country="AT"))
     assert "Wien Austria" in printed(abroad)
