@@ -161,8 +161,8 @@ def test_of_two_events_in_one_breath_each_that_is_answered_is_kept(live_site, do
     assert [row.event_id for row in StripeEvent.objects.order_by("pk")] == ["evt_1", "evt_2"][: len(statuses)]
 
 
-def test_fifty_deliveries_at_once_are_one_event(site, door):
+def test_fifty_deliveries_at_once_are_one_event(gunicorn, door):
     with ThreadPoolExecutor(50) as senders:
-        statuses = list(senders.map(lambda _: deliver(site, door, WHOLE), range(50)))
+        statuses = list(senders.map(lambda _: deliver(gunicorn, door, WHOLE), range(50)))
     assert statuses == [200] * 50
     assert bytes(StripeEvent.objects.get().payload) == WHOLE
