@@ -13,7 +13,7 @@ from payments.enums import EventStatus, PaymentOrigin, PaymentStatus
 from payments.stripe.handled import HANDLED_EVENT_TYPES
 
 if TYPE_CHECKING:
-    from payments.models import BalanceTransaction, StripeEvent
+    from payments.models import StripeEvent
 
 RECEIVED = (PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 
@@ -82,10 +82,6 @@ class InvoicePaymentQuerySet(models.QuerySet):
 
 
 class BalanceTransactionQuerySet(models.QuerySet):
-    def of_charges(self) -> Self:
-        """Movements that bring in a payment."""
-        return self.filter(reporting_category="charge")
-
     def of_payout(self, stripe_payout_id: str) -> Self:
         """What a payout took to the bank, without the movement of the payout itself."""
         return self.filter(stripe_payout_id=stripe_payout_id).exclude(source_id=stripe_payout_id)
@@ -133,11 +129,6 @@ class PaymentQuerySet(models.QuerySet):
         # A union, as each half has its own index; an OR of the two would read every payment.
         by_intent = self.filter(stripe_payment_intent_id__in=intents).values("pk")
         return self.filter(pk__in=by_intent.union(self.filter(stripe_charge_id__in=charges).values("pk")))
-
-    def brought_by(self, movement: BalanceTransaction) -> Self:
-        """Payments whose money came with this movement of Stripe's ledger."""
-        by_id = Q(stripe_balance_transaction_id=movement.stripe_id)
-        return self.from_stripe().filter(by_id | Q(stripe_charge_id=movement.source_id or "-"))
 
     def unallocated(self) -> Self:
         """Unapplied cash: received outside Stripe, which places its own payments, and not yet placed on an invoice."""
