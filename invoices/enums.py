@@ -33,6 +33,8 @@ class LineKind(models.TextChoices):
     FEE = "fee", "Fee"
     USAGE = "usage", "Usage"
     MINIMUM = "minimum", "Minimum commitment"
+    MAXIMUM = "maximum", "Monthly maximum"
+    CORRECTION = "correction", "Late usage"
 
 
 class Rounding(models.TextChoices):

@@ -12,6 +12,20 @@ class PricingModel(models.TextChoices):
     PER_REQUEST = "per_request", "Per 1,000 requests"
 
 
+RATES_DEEDS = (PricingModel.PER_DEED, PricingModel.HYBRID)
+RATES_REQUESTS = (PricingModel.PER_REQUEST,)
+
+
+class TierMode(models.TextChoices):
+    GRADUATED = "graduated", "Each unit at the price of its tier"
+    VOLUME = "volume", "All units at the price of the tier reached"
+
+
+class Proration(models.TextChoices):
+    DAYS = "days", "By days of the month"
+    NONE = "none", "Whole month whenever it runs"
+
+
 class PackageRounding(models.TextChoices):
     UP = "up", "Started packages count whole"
     EXACT = "exact", "Exact share of a package"
@@ -33,9 +47,26 @@ class RunStatus(models.TextChoices):
 
 class EntryState(models.TextChoices):
     PREVIEWED = "previewed", "Previewed"
+    HELD = "held", "Held"
     BILLED = "billed", "Billed"
     EMPTY = "empty", "Nothing to bill"
+    CREDITED = "credited", "Credited"
     PARKED = "parked", "Parked"
+
+
+class EntryKind(models.TextChoices):
+    MONTH = "month", "Month"
+    FINAL = "final", "Late usage only"
+
+
+class FlagKind(models.TextChoices):
+    NEW = "new", "New"
+    GONE = "gone", "Gone"
+    CHANGED = "changed", "Changed"
+    ZERO_USAGE = "zero_usage", "No usage this month"
+    CONTRACT_WITHOUT_USAGE = "contract_without_usage", "Never used"
+    USAGE_WITHOUT_CONTRACT = "usage_without_contract", "Usage without contract"
+    LATE_USAGE = "late_usage", "Late usage"
 
 
 class Meter(models.TextChoices):

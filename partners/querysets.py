@@ -102,3 +102,17 @@ class BillingRunEntryQuerySet(models.QuerySet):
     def decided(self) -> Self:
         """Billed, or recorded as nothing to bill."""
         return self.filter(state__in=(EntryState.BILLED, EntryState.EMPTY))
+
+
+class BilledPeriodQuerySet(models.QuerySet):
+    def of_month(self, start: dt.date) -> Self:
+        return self.filter(period_start=start)
+
+
+class PurchaseOrderQuerySet(models.QuerySet):
+    def for_product(self, contract: Any) -> Self:
+        """Orders of the contract's partner that cover its product."""
+        return self.filter(partner=contract.partner_id, product__in=("", contract.product))
+
+    def valid_on(self, day: dt.date) -> Self:
+        return self.filter(Q(start_date=None) | Q(start_date__lte=day), Q(end_date=None) | Q(end_date__gt=day))

@@ -14,7 +14,7 @@ from billing_site.demo.dates import Dates
 from billing_site.kit.money import Money
 from invoices.models import Customer, Seller
 from partners.enums import ContractStatus, PackageRounding
-from partners.models import Contract, Partner, PartnerApiKey
+from partners.models import Contract, Partner, PartnerApiKey, PurchaseOrder
 
 KEY_NAMES = ("Production", "Batch import")
 
@@ -51,7 +51,13 @@ def _sign(dates: Dates, seller: Seller, row: cast.Role) -> Player:
             key.save()
         year = dates.named(row["contracts"][0]["from"]).year
         Contract.objects.bulk_create(_contract(dates, partner, seller, agreed, year) for agreed in row["contracts"])
+        _order(partner, row)
     return Player(partner, row)
+
+
+def _order(partner: Partner, row: cast.Role) -> None:
+    if number := row.get("purchase_order"):
+        PurchaseOrder.objects.create(partner=partner, number=number, currency=partner.customer.currency)
 
 
 def _customer(row: cast.Role) -> Customer:
@@ -79,7 +85,6 @@ def _contract(dates: Dates, partner: Partner, seller: Seller, agreed: cast.Role,
         tax_rate=Decimal(agreed["tax"]),
         payment_terms_days=agreed["terms"],
         billing_time_zone=partner.billing_time_zone,
-        purchase_order=agreed.get("purchase_order", ""),
         start_date=start,
         end_date=end,
         **_prices(agreed, partner.customer.currency),

@@ -137,8 +137,8 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
         ("start_date", DateRange),
         ("end_date", DateRange),
     )
-    search_fields = ("reference", "partner__name", "purchase_order")
-    search_help_text = "Reference, partner or purchase order"
+    search_fields = ("reference", "partner__name")
+    search_help_text = "Reference or partner"
     ordering = ("partner__name", "-start_date", "-version")
     views = (
         View("Drafts", "status__exact=draft"),
@@ -153,7 +153,7 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
         permission="partners.change_contract",
         reason="none",
         done="Activated",
-        explanation="From then on the contract keeps its terms; only its end and purchase order can change.",
+        explanation="From then on the contract keeps its terms; only its end can change.",
     )
     actions = (activate,)
     new_version = asking("New version", form=NextVersionForm, permission="partners.add_contract", icon="content_copy")
@@ -167,7 +167,7 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
                     ("partner", "seller"),
                     ("reference", "version"),
                     ("start_date", "end_date"),
-                    ("billing_time_zone", "purchase_order"),
+                    ("billing_time_zone", "needs_purchase_order"),
                 )
             },
         ),
@@ -195,7 +195,7 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
                     ("reference", "version"),
                     ("state", "currency"),
                     ("start_date", "end_date"),
-                    ("billing_time_zone", "purchase_order"),
+                    ("billing_time_zone", "needs_purchase_order"),
                 )
             },
         ),
@@ -229,7 +229,7 @@ class ContractAdmin(RowPageMixin, BackOfficeAdmin):
             for row in part["fields"]
             for name in ((row,) if isinstance(row, str) else row)
         )
-        return tuple(name for name in shown if name not in {"end_date", "purchase_order"})
+        return tuple(name for name in shown if name not in {"end_date", "needs_purchase_order"})
 
     def has_delete_permission(self, request: HttpRequest, obj: Contract | None = None) -> bool:
         return super().has_delete_permission(request, obj) and obj is not None and is_draft(obj)

@@ -42,7 +42,14 @@ from partners.services import approve_run, build_run, cancel_run, issue_run
 from partners.services.zones import zone_named
 
 _RUN = {"building": "", "preview": "info", "approved": "warning", "issued": "success", "canceled": ""}
-_ENTRY = {"previewed": "info", "billed": "success", "empty": "", "parked": "danger"}
+_ENTRY = {
+    "previewed": "info",
+    "held": "warning",
+    "billed": "success",
+    "empty": "",
+    "credited": "success",
+    "parked": "danger",
+}
 _LARGE_CHANGE = Decimal(25)  # per cent, from which a person should look
 
 

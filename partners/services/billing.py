@@ -14,7 +14,7 @@ from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import draft_invoice, issue_invoices
 from partners.enums import EntryState
-from partners.models import BilledPeriod, BillingRun, BillingRunEntry
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, PurchaseOrder
 from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
 from partners.services.zones import zone_named
 
@@ -139,13 +139,19 @@ def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
         payment_terms_days=contract.payment_terms_days,
         billing_period_start=run.period_start,  # the month; the lines say on which of its days the contract ran
         billing_period_end=run.period_end,
-        purchase_order=contract.purchase_order,
+        purchase_order=_order_number(found),
         contract_reference=contract.reference,
     )
     amounts = list(invoice.lines.order_by("position").values_list("amount_cents", flat=True))
     if invoice.total_cents != found.total_cents or amounts != [line.amount_cents for line in found.lines]:
         raise InvoiceDiffers(f"The draft of {contract} is {invoice.total}, its rated lines are {found.total}.")
     return invoice
+
+
+def _order_number(found: Preview) -> str:
+    orders = PurchaseOrder.objects.for_product(found.contract).valid_on(found.served.last_day)
+    order = orders.order_by("pk").first()
+    return order.number if order else ""
 
 
 def _park(entry_id: int, reason: str) -> None:

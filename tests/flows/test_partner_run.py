@@ -20,7 +20,7 @@ from django.test import Client
 from invoices.documents import canonical_of, open_document
 from invoices.models import Document, Invoice
 from partners.metering import RequestCount
-from partners.models import BilledPeriod, BillingRun, Contract, PartnerApiKey
+from partners.models import BilledPeriod, BillingRun, Contract, PartnerApiKey, PurchaseOrder
 from partners.services import build_run, record_requests
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, a_partner, a_seller, use
 
@@ -71,9 +71,10 @@ def four_contracts() -> dict[str, Contract]:
     contracts = {
         "flat": a_contract("flat", partner=a_partner("Flatland Titles")),
         "per_deed": a_contract("per_deed", partner=a_partner("Deedworks"), currency="EUR", tax_rate=Decimal("0.19")),
-        "hybrid": a_contract("hybrid", partner=a_partner("Mixed Estates"), purchase_order="PO-88213"),
+        "hybrid": a_contract("hybrid", partner=a_partner("Mixed Estates")),
         "per_request": a_contract("per_request", partner=a_partner("Query House"), currency="JPY"),
     }
+    PurchaseOrder.objects.create(partner=contracts["hybrid"].partner, number="PO-88213", currency="USD")
     report(contracts["per_deed"], a_month("deed", 10, "/v2/deeds/{id}") + a_month("deed", 2, "/v2/deeds/{id}/pdf"))
     report(contracts["hybrid"], a_month("deed", 5, "/v2/deeds/{id}"))
     report(contracts["per_request"], a_month("request", 1000, "/v2/parcels/search"))

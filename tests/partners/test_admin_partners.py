@@ -130,14 +130,14 @@ def test_an_agreed_contract_changes_its_end_and_nothing_else(partner_manager):
     contract = a_contract("flat")
     sent = {
         "end_date": "2026-12-01",
-        "purchase_order": "PO 7",
+        "needs_purchase_order": "on",
         "monthly_fee_cents": "1.00",
         "currency": "JPY",
         "status": "draft",
     }
     partner_manager.post(page_of(contract), sent)
     contract.refresh_from_db()
-    assert (contract.end_date, contract.purchase_order) == (dt.date(2026, 12, 1), "PO 7")
+    assert (contract.end_date, contract.needs_purchase_order) == (dt.date(2026, 12, 1), True)
     assert (contract.monthly_fee_cents, contract.currency, contract.status) == (50000, "USD", "active")
 
 

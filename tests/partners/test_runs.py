@@ -21,7 +21,7 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.services import void_invoice
-from partners.models import ApiUsage, BilledPeriod, BillingRun
+from partners.models import ApiUsage, BilledPeriod, BillingRun, PurchaseOrder
 from partners.services import (
     MonthAtWork,
     NotApproved,
@@ -73,12 +73,12 @@ def states(run: BillingRun) -> dict[str, str]:
 def test_a_month_of_deeds_becomes_a_numbered_invoice():
     contract = a_contract(
         tax_rate=Decimal("0.19"),
-        purchase_order="PO-7",
         payment_terms_days=14,
         currency="EUR",
         price_per_deed=Decimal("0.0196"),
     )
     use(contract.partner, 1_234_567)
+    PurchaseOrder.objects.create(partner=contract.partner, number="PO-7", currency="EUR")
     bill()
     invoice = Invoice.objects.get()
     assert invoice.invoice_number == "INV-2026-000001"

@@ -1,0 +1,178 @@
+"""The month end: a run over all contracts, what it previewed, what it flagged, and what came of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from billing_site.kit.audit import audited
+from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_of
+from invoices.models import CreditNote, Invoice
+from partners.enums import EntryKind, EntryState, FlagKind, RunStatus
+from partners.models.agreements import Contract, Partner, PurchaseOrder
+from partners.querysets import BilledPeriodQuerySet, BillingRunEntryQuerySet, BillingRunQuerySet
+
+
+@audited
+class BillingRun(models.Model):
+    """One month's run over all partners: build, preview, approve, issue, print, send."""
+
+    period_start = models.DateField()
+    period_end = models.DateField(help_text="Exclusive.")
+    status = models.CharField(max_length=12, choices=RunStatus.choices, default=RunStatus.BUILDING)
+    started_by = models.CharField(max_length=150)
+    started_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_totals = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Minor units per currency, locked at approval."
+    )
+    sends = models.BooleanField(default=False, help_text="Send each invoice as soon as its document is kept.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BillingRunQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("approve_billingrun", "Can approve and issue billing runs")]
+        constraints = [
+            models.CheckConstraint(condition=one_of("status", RunStatus), name="billing_run_status_known"),
+            models.UniqueConstraint(
+                fields=["period_start"],
+                condition=Q(status__in=(RunStatus.BUILDING, RunStatus.PREVIEW, RunStatus.APPROVED)),
+                name="one_unfinished_run_per_month",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period_start:%Y-%m}"
+
+
+class BillingRunEntry(models.Model):
+    """One contract in a run: what it would cost, what it became, or why it is parked or held."""
+
+    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="entries")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="run_entries")
+    kind = models.CharField(max_length=10, choices=EntryKind.choices, default=EntryKind.MONTH)
+    revision = models.PositiveSmallIntegerField(default=1, help_text="Above 1: the month is billed again.")
+    state = models.CharField(max_length=12, choices=EntryState.choices, default=EntryState.PREVIEWED)
+    reason = models.TextField(blank=True, help_text="Why it is parked or held, and what to do.")
+    decided_by = models.CharField(max_length=150, blank=True, help_text="Who held or released it.")
+    currency = CurrencyField()
+    total_cents = CentsField(default=0)
+    previous_total_cents = CentsField(null=True, blank=True, help_text="The month before, for comparison.")
+    lines = models.JSONField(default=list)
+    usage = models.JSONField(default=dict, help_text="The quantities per meter that the lines price.")
+    corrections = models.JSONField(
+        default=list, help_text="Late usage of billed months: what is asked for or given back."
+    )
+    purchase_order = models.ForeignKey(PurchaseOrder, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = BillingRunEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "run entry"
+        verbose_name_plural = "run entries"
+        constraints = [
+            models.UniqueConstraint(fields=["run", "contract"], name="contract_once_per_run"),
+            models.CheckConstraint(condition=one_of("kind", EntryKind), name="run_entry_kind_known"),
+            models.CheckConstraint(condition=one_of("state", EntryState), name="run_entry_state_known"),
+            models.CheckConstraint(condition=is_currency(), name="run_entry_currency_is_iso"),
+            models.CheckConstraint(
+                condition=~Q(state=EntryState.BILLED) | Q(invoice__isnull=False), name="billed_entry_has_its_invoice"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=(EntryState.PARKED, EntryState.HELD)) | ~Q(reason=""),
+                name="parked_and_held_entries_say_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} · {self.run}"
+
+
+class RunFlag(models.Model):
+    """Something about a run that a person should look at before approving it."""
+
+    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="flags")
+    entry = models.ForeignKey(BillingRunEntry, on_delete=models.CASCADE, null=True, blank=True, related_name="flags")
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=30, choices=FlagKind.choices)
+    sentence = models.TextField(help_text="What surprises, in figures.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=one_of("kind", FlagKind), name="run_flag_kind_known")]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@audited
+class BilledPeriod(models.Model):
+    """A contract's month is billed, or came to nothing (no invoice): the idempotency key of the month end."""
+
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="billed_periods")
+    period_start = models.DateField()
+    period_end = models.DateField(help_text="Exclusive.")
+    revision = models.PositiveSmallIntegerField(default=1)
+    invoice = models.OneToOneField(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="billed_period"
+    )
+    run = models.ForeignKey(BillingRun, on_delete=models.PROTECT, related_name="billed_periods")
+    purchase_order = models.ForeignKey(
+        PurchaseOrder, on_delete=models.PROTECT, null=True, blank=True, related_name="billed_periods"
+    )
+    terms = models.JSONField(help_text="The contract's terms as they were applied.")
+    usage = models.JSONField(help_text="The quantities they were applied to.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BilledPeriodQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contract", "period_start", "revision"], name="contract_billed_once_per_period"
+            ),
+            models.CheckConstraint(condition=Q(period_end__gt=F("period_start")), name="billed_period_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} · {self.period_start:%Y-%m}"
+
+
+@audited
+class Correction(models.Model):
+    """Late usage of a billed month, settled: on a later invoice, by a credit note, or without money.
+
+    From then on the month is billed for `usage`; the next correction starts there.
+    """
+
+    billed_period = models.ForeignKey(BilledPeriod, on_delete=models.PROTECT, related_name="corrections")
+    sequence = models.PositiveSmallIntegerField(default=1)
+    run = models.ForeignKey(BillingRun, on_delete=models.PROTECT, related_name="corrections")
+    usage = models.JSONField(help_text="The quantities per meter that are billed from now on.")
+    currency = CurrencyField()
+    net_cents = CentsField(help_text="Asked for in addition, before tax; below zero: given back.")
+    lines = models.JSONField(default=list, help_text="The month as rated on time, beside what was billed before.")
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="usage_corrections"
+    )
+    credit_note = models.ForeignKey(
+        CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="usage_corrections"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["billed_period", "sequence"], name="month_corrected_once_per_step"),
+            models.CheckConstraint(condition=is_currency(), name="correction_currency_is_iso"),
+            models.CheckConstraint(
+                condition=Q(net_cents__gt=0, invoice__isnull=False, credit_note=None)
+                | Q(net_cents__lt=0, invoice=None, credit_note__isnull=False)
+                | Q(net_cents=0, invoice=None, credit_note=None),
+                name="correction_has_its_paper",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.billed_period} · correction {self.sequence}"
