@@ -20,6 +20,11 @@ _NONE = Decimal(0)
 class DiscountTooLarge(ValueError):
     """A discount may take all of an amount, never more, and never add to it."""
 
+    def __init__(self, discount_cents: int, whole_cents: int) -> None:
+        """Keep both, in minor units, for whoever says it in a currency."""
+        super().__init__(f"A discount of {discount_cents} is not a part of {whole_cents} (in minor units).")
+        self.discount_cents, self.whole_cents = discount_cents, whole_cents
+
 
 class NotATaxRate(ValueError):
     """A tax rate is a fraction from 0 to 1: 19 % is 0.19."""
@@ -196,8 +201,7 @@ def _refuse_two_discounts(cents: int, rate: Decimal) -> None:
 
 def _refuse_more_than_all(discount: int, whole: int) -> None:
     if not min(whole, 0) <= discount <= max(whole, 0):
-        msg = f"A discount of {discount} is not a part of {whole} (in minor units)."
-        raise DiscountTooLarge(msg)
+        raise DiscountTooLarge(discount, whole)
 
 
 def _taxes(lines: Sequence[LineDraft], payable: Sequence[int], rounding: str, *, tax_inclusive: bool) -> list[int]:

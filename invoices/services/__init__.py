@@ -22,7 +22,14 @@ from invoices.services.correcting import (
     void_invoice,
     write_off_invoice,
 )
-from invoices.services.drafting import NewLine, NotADraft, draft_invoice, duplicate_invoice, recalculate_draft
+from invoices.services.drafting import (
+    CannotBeAsked,
+    NewLine,
+    NotADraft,
+    draft_invoice,
+    duplicate_invoice,
+    recalculate_draft,
+)
 from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_invoice, issue_invoices
 from invoices.services.noting import NotNotable, write_notes
 from invoices.services.sending import (
@@ -38,6 +45,7 @@ from invoices.services.sending import (
 from invoices.services.settling import MoreThanIsDue, NotPayable, settle_invoice
 
 __all__ = [
+    "CannotBeAsked",
     "CreditExceedsInvoice",
     "CreditLine",
     "MoreThanIsDue",

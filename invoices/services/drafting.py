@@ -11,11 +11,21 @@ from typing import Any, Protocol, cast
 from django.db import transaction
 
 from billing_site.kit.errors import Refused
+from billing_site.kit.money import Money
 from billing_site.kit.writing import update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
-from invoices.totals import InvoiceTotals, LineDraft, Rounding, TaxGroup, total_invoice, usual_category
+from invoices.totals import (
+    DiscountTooLarge,
+    InvoiceTotals,
+    LineDraft,
+    Rounding,
+    TaxGroup,
+    total_invoice,
+    usual_category,
+)
 
+_MOST_CENTS = 2**63 - 1  # as a column holds
 WORKED_OUT = ("amount_cents", "discount_cents", "tax_cents")
 
 
@@ -30,6 +40,10 @@ class TaxedLine(Protocol):
 
 class NotADraft(Refused):
     """Only a draft can be changed; correct an issued invoice with a credit note."""
+
+
+class CannotBeAsked(Refused):
+    """An invoice asks for nothing or more, in amounts the books can hold, and no discount exceeds its price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +70,7 @@ class NewLine:
 def draft_invoice(
     *, customer: Customer, seller: Seller, currency: str, lines: Sequence[NewLine], by: str, **fields: Any
 ) -> Invoice:
-    """Make a draft with its lines and totals. `fields` are further columns of the invoice, such as its period."""
+    """Make a draft with its lines and totals; `fields` are further columns such as its period. Raises CannotBeAsked."""
     given = {
         "payment_terms_days": seller.payment_terms_days,
         "language": customer.language,
@@ -74,7 +88,7 @@ def draft_invoice(
 
 @transaction.atomic
 def recalculate_draft(*, invoice: Invoice) -> Invoice:
-    """Add the draft's lines up again, after any of them changed. Raises NotADraft."""
+    """Add the draft's lines up again, after any of them changed. Raises NotADraft, CannotBeAsked."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
     refuse_unless_draft(invoice)
     rows = list(invoice.lines.order_by("position"))
@@ -131,6 +145,26 @@ def totals_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotals:
     )
 
 
+def asked_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotals:
+    """Work the same out for a draft. Raises CannotBeAsked."""
+    try:
+        totals = totals_of(invoice, lines)
+    except DiscountTooLarge as error:
+        off, price = (Money(cents, invoice.currency).format() for cents in (error.discount_cents, error.whole_cents))
+        raise CannotBeAsked(
+            f"A discount of {off} on {price} cannot be given: it takes off at most the price, and never adds to it."
+        ) from error
+    if sum(abs(line.amount_cents) + abs(line.tax_cents) for line in totals.lines) > _MOST_CENTS:
+        raise CannotBeAsked("These amounts are larger than the books can hold.")
+    if totals.total_cents < 0:
+        total = Money(totals.total_cents, invoice.currency).format()
+        raise CannotBeAsked(
+            f"These lines come to {total} in all, and an invoice asks for nothing or more: put them on a larger one,"
+            " or give the money back with a credit note."
+        )
+    return totals
+
+
 def group_of(line: TaxedLine) -> TaxGroup:
     """Say with which lines this one is taxed."""
     return TaxGroup(line.tax_category or usual_category(line.tax_rate), line.tax_rate.normalize())
@@ -154,7 +188,7 @@ def _asked(line: InvoiceLine) -> LineDraft:
 
 def write_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     """Work the totals out and note them on the rows, unsaved; return the lines that say something new."""
-    totals = totals_of(invoice, lines)
+    totals = asked_totals(invoice, lines)
     changed = []
     for row, line in zip(lines, totals.lines, strict=True):
         said = row.amount_cents, row.discount_cents, row.tax_cents
