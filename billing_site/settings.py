@@ -160,6 +160,7 @@ if not PRODUCTION:  # whitenoise complains of a missing folder even when it look
 STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a draft of a thousand lines
 
 # --- Mail --------------------------------------------------------------------------------------------------------
 _mail = env.email("EMAIL_URL", default="console://")

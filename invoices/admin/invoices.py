@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 
 from billing_site.kit.admin import (
     BackOfficeAdmin,
@@ -28,6 +28,7 @@ from billing_site.kit.admin.searching import ExactSearchMixin
 from billing_site.kit.exports import ExportMixin
 from invoices.admin import columns, sending
 from invoices.admin.credit_notes import issue_credit_note_button
+from invoices.admin.days import LastDayField, refuse_disorder
 from invoices.admin.discounts import DiscountField, DiscountForm
 from invoices.admin.lines import LineInline, as_new_rows, totals_while_typing, write_lines
 from invoices.admin.noting import notes_button, notes_cell
@@ -106,9 +107,16 @@ class DraftForm(DiscountForm):
     language = forms.ChoiceField(
         choices=[("", "The customer's"), *Language.choices], required=False, widget=UnfoldAdminSelectWidget
     )
+    billing_period_start = forms.DateField(
+        label="First day of the period", required=False, widget=UnfoldAdminSingleDateWidget
+    )
+    billing_period_end = LastDayField(
+        label="Last day of the period", required=False, widget=UnfoldAdminSingleDateWidget
+    )
 
     def clean(self) -> Any:
         cleaned = super().clean()
+        refuse_disorder(self, first="billing_period_start", last="billing_period_end")
         if "customer" in self.cleaned_data and not self.cleaned_data.get("language"):
             self.cleaned_data["language"] = self.cleaned_data["customer"].language
         return cleaned

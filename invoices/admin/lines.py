@@ -7,17 +7,21 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, JsonResponse
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import INPUT_CLASSES, TEXTAREA_CLASSES, UnfoldAdminSelectWidget
 
 from billing_site.kit.admin import MoneyTabularInline, money_cell
-from billing_site.kit.admin.money_forms import RateFormField
+from billing_site.kit.admin.money_forms import MoneyWidget, RateFormField
 from billing_site.kit.admin.percent import PercentField
+from billing_site.kit.admin.words import span_text
 from billing_site.kit.currencies import is_known
 from billing_site.kit.money import Money
+from invoices.admin.days import DayInput, LastDayField, refuse_disorder
 from invoices.admin.discounts import DiscountForm
 from invoices.enums import Rounding, TaxCategory
 from invoices.models import Invoice, InvoiceLine
-from invoices.services.drafting import totals_of
+from invoices.services.drafting import CannotBeAsked, asked_totals
+
+FOLDED = ("service_period_start", "service_period_end", "unit_label", "package_size", "detail")
 
 
 class LineForm(DiscountForm):
@@ -29,13 +33,50 @@ class LineForm(DiscountForm):
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
+    service_period_start = forms.DateField(label="First day", required=False, widget=DayInput)
+    service_period_end = LastDayField(label="Last day", required=False, widget=DayInput)
+    unit_label = forms.CharField(
+        label="Unit",
+        required=False,
+        max_length=30,
+        widget=forms.TextInput({"class": " ".join(INPUT_CLASSES), "placeholder": "such as months"}),
+    )
+    package_size = forms.IntegerField(
+        label="Price is for",
+        required=False,
+        min_value=1,
+        initial=1,
+        widget=MoneyWidget,
+        help_text="How many units the unit price buys: 1,000 for a price per thousand.",
+        error_messages={
+            "min_value": "A price buys one unit or more: write 1 or above.",
+            "invalid": "Write a whole number such as 1000.",
+        },
+    )
+    detail = forms.CharField(
+        label="How the amount came about",
+        required=False,
+        widget=forms.Textarea({"class": " ".join(TEXTAREA_CLASSES), "rows": 1}),
+    )
 
     class Meta:
         model = InvoiceLine
-        fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category")
+        fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category", *FOLDED)
+
+    @property
+    def is_unfolded(self) -> bool:
+        return any(name in self.errors for name in FOLDED)
 
     def clean_tax_rate(self) -> Any:
         return self.cleaned_data["tax_rate"] or 0
+
+    def clean_package_size(self) -> int:
+        return self.cleaned_data["package_size"] or 1
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        refuse_disorder(self, first="service_period_start", last="service_period_end")
+        return cleaned
 
 
 class LineInline(MoneyTabularInline):
@@ -43,11 +84,13 @@ class LineInline(MoneyTabularInline):
 
     model = InvoiceLine
     form = LineForm
-    fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category", "amount")
+    fields = ("description", "quantity", "unit_price", "discount", "tax_rate", "tax_category", "amount", *FOLDED)
     readonly_fields = ("amount",)
+    folded = FOLDED
+    template = "admin/invoices/lines.html"
     tab = False
     hide_title = True
-    verbose_name_plural = "Lines"
+    verbose_name, verbose_name_plural = "line", "Lines"
     classes = ("draft-lines",)
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **_: Any) -> int:  # noqa: ARG002
@@ -72,14 +115,17 @@ def write_lines(formset: Any) -> None:
 
 
 def totals_while_typing(invoice: Invoice, form: forms.BaseForm, formset: Any) -> JsonResponse:
-    """Answer what the rows typed so far come to; a row that cannot be read counts nothing."""
+    """Answer what the rows typed so far come to, or why that cannot be; a row that cannot be read counts nothing."""
     currency = str(form["currency"].value() or "").strip().upper()
     if not is_known(currency):
         return JsonResponse({"sums": [], "lines": []})
     _take_terms(invoice, form, currency)
     changed = ((n, row) for n, row in enumerate(formset.forms) if row.has_changed() and row.is_valid())
     typed = [(n, row.instance) for n, row in changed if not row.cleaned_data.get("DELETE")]
-    totals = totals_of(invoice, [line for _n, line in typed])
+    try:
+        totals = asked_totals(invoice, [line for _n, line in typed])
+    except CannotBeAsked as refusal:
+        return JsonResponse({"refusal": str(refusal)})
     sums = [
         ("Subtotal", totals.subtotal_cents),
         *([("Discount", -totals.discount_cents)] if totals.discount_cents else []),
@@ -90,8 +136,8 @@ def totals_while_typing(invoice: Invoice, form: forms.BaseForm, formset: Any) ->
         {
             "sums": [[label, Money(cents, currency).format()] for label, cents in sums],
             "lines": [
-                [n, Money(line.amount_cents, currency).format()]
-                for (n, _typed), line in zip(typed, totals.lines, strict=True)
+                [n, Money(line.amount_cents, currency).format(), _said_when_folded(row)]
+                for (n, row), line in zip(typed, totals.lines, strict=True)
             ],
         }
     )
@@ -104,6 +150,13 @@ def as_new_rows(posted: Any) -> Any:
     for name in [name for name in rows if name.startswith("lines-") and name.endswith(("-id", "-invoice"))]:
         del rows[name]
     return rows
+
+
+def _said_when_folded(line: InvoiceLine) -> str:
+    """Tell what stands in the second row of a line, while it is folded away."""
+    span = span_text(line.service_period_start, line.service_period_end) if line.service_period_start else ""
+    price = f"per {line.package_size:,} {line.unit_label}".strip() if line.package_size > 1 else line.unit_label
+    return " \N{MIDDLE DOT} ".join(text for text in (span, price, line.detail.partition("\n")[0].strip()) if text)
 
 
 def _take_terms(invoice: Invoice, form: forms.BaseForm, currency: str) -> None:

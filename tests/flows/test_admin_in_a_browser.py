@@ -1,4 +1,5 @@
 """The back office as a person uses it: in a real browser, over real HTTP."""
+# ruff: noqa: RUF001 (spans of days have a dash)
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from billing_site.kit.money import Money
 from invoices.models import Invoice
 from invoices.tasks import render_documents
 from payments.models import Payment, StripeEvent
@@ -116,10 +118,100 @@ def test_added_rows_count_while_they_are_typed(page):
     draft = a_draft("10.00")
     page.goto(f"/admin/invoices/invoice/{draft.pk}/change/")
     page.wait_for_selector(".draft-sums >> text=€10.00")
-    page.click("text=Add another Invoice line")
+    page.click("text=Add another Line")
     page.fill("[name=lines-1-description]", "More")
     page.fill("[name=lines-1-unit_price]", "2.50")
     page.wait_for_selector(".draft-sums >> text=€12.50")
+
+
+def sums(page):
+    """What the page says the draft comes to: label and amount of each row."""
+    return page.eval_on_selector_all(
+        ".draft-sums tr", "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+    )
+
+
+def amounts(page):
+    cells = "#lines-data .form-group:not(.empty-form):not(:has(.delete:checked)) .field-amount .money"
+    return page.eval_on_selector_all(cells, "cells => cells.map(cell => cell.textContent)")
+
+
+def type_line(page, number, **typed):
+    for name, text in typed.items():
+        page.fill(f"[name=lines-{number}-{name}]", text)
+
+
+def unfold(page, number):
+    page.click(f"tbody:has([name=lines-{number}-description]) summary")
+
+
+def test_what_a_draft_says_while_it_is_typed_is_what_is_saved(page):
+    """Lines are added, changed and removed, with packages, periods and both kinds of discount."""
+    draft = a_draft("10.00", "20.00")
+    page.goto(f"/admin/invoices/invoice/{draft.pk}/change/")
+    page.wait_for_selector(".draft-sums >> text=€30.00")
+    for number in (2, 3, 4):
+        page.click("text=Add another Line")
+        type_line(page, number, description=f"Added {number}", unit_price=str(number))
+    unfold(page, 4)
+    type_line(page, 4, quantity="1284913", unit_price="1.85", tax_rate="19", discount="10 %", package_size="1000")
+    type_line(page, 4, service_period_start="2026-10-01", service_period_end="2026-10-31")
+    type_line(page, 4, unit_label="requests", detail="Counted by day\nas agreed")
+    page.select_option("[name=lines-4-tax_category]", "S")
+    page.click("tbody:has([name=lines-2-description]) .delete-template")  # those below move up, with all they say
+    page.click("tbody:has([name=lines-0-description]) label:has(.delete)")
+    page.fill("[name=lines-1-quantity]", "2")
+    page.click("summary:has-text('Tax, discount and wording'), h2:has-text('Tax, discount and wording')")
+    page.fill("[name=discount]", "5 %")
+    page.wait_for_selector(".draft-sums >> text=€2,459.42")
+    assert amounts(page) == ["€40.00", "€3.00", "€2,377.09"]
+    said = sums(page)
+
+    page.click("button[name=_continue]")
+    page.wait_for_selector("text=was changed successfully")
+    page.wait_for_selector(".draft-sums >> text=€2,459.42")
+    draft.refresh_from_db()
+    saved = [draft.subtotal_cents, -draft.discount_cents, draft.tax_cents, draft.total_cents]
+    assert (
+        sums(page)
+        == said
+        == [
+            [label, Money(cents, "EUR").format()]
+            for label, cents in zip(("Subtotal", "Discount", "Tax", "Total"), saved, strict=True)
+        ]
+    )
+    assert amounts(page) == [Money(line.amount_cents, "EUR").format() for line in draft.lines.all()]
+    metered = draft.lines.last()
+    assert (metered.description, metered.package_size, metered.unit_label) == ("Added 4", 1000, "requests")
+    assert (metered.detail, metered.tax_category) == ("Counted by day\r\nas agreed", "S")
+    assert (metered.service_period_start, metered.service_period_end) == (dt.date(2026, 10, 1), dt.date(2026, 11, 1))
+    page.wait_for_selector("text=1 Oct 2026 – 31 Oct 2026 · per 1,000 requests · Counted by day")
+
+
+def test_a_draft_tells_at_once_that_it_asks_for_less_than_nothing(page):
+    draft = a_draft("10.00")
+    page.goto(f"/admin/invoices/invoice/{draft.pk}/change/")
+    page.wait_for_selector(".draft-sums >> text=€10.00")
+    page.fill("[name=lines-0-unit_price]", "-10")
+    page.wait_for_selector(".draft-sums >> text=These lines come to -€10.00 in all")
+    page.fill("[name=lines-0-unit_price]", "11")
+    page.wait_for_selector(".draft-sums >> text=€11.00")
+
+
+def test_a_mistake_in_a_fold_is_shown_and_mended(page):
+    draft = a_draft("10.00")
+    page.goto(f"/admin/invoices/invoice/{draft.pk}/change/")
+    page.wait_for_selector(".draft-sums >> text=€10.00")
+    unfold(page, 0)
+    type_line(page, 0, package_size="0", service_period_start="2026-10-31", service_period_end="2026-10-01")
+    page.click("button[name=_continue]")
+    page.wait_for_selector("text=A price buys one unit or more: write 1 or above.")
+    page.wait_for_selector("text=The period ends before it begins.")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    type_line(page, 0, package_size="10", service_period_start="2026-10-01", service_period_end="2026-10-31")
+    page.click("button[name=_continue]")
+    page.wait_for_selector("text=was changed successfully")
+    assert draft.lines.get().amount_cents == 1_00
 
 
 def test_the_issued_page_fits_and_shows_its_paper(page):

@@ -11,7 +11,15 @@ document.addEventListener("DOMContentLoaded", () => {
   let waiting = 0;
   let latest = 0;
 
+  const refuse = (sentence) => {
+    const row = document.createElement("tr");
+    row.className = "draft-refusal";
+    row.appendChild(document.createElement("td")).textContent = sentence;
+    box.replaceChildren(row);
+  };
+
   const show = (answer) => {
+    if (answer.refusal) return refuse(answer.refusal);
     box.replaceChildren(...answer.sums.map(([label, amount], index) => {
       const row = document.createElement("tr");
       if (index === answer.sums.length - 1) row.className = "paper-strong";
@@ -21,12 +29,15 @@ document.addEventListener("DOMContentLoaded", () => {
       cell.textContent = amount;
       return row;
     }));
-    const amounts = new Map(answer.lines);
-    document.querySelectorAll("#lines-data .field-amount").forEach((cell) => {
-      const field = cell.closest("tr").querySelector("[name^='lines-']");
-      const number = field && Number(field.name.split("-")[1]);
+    const said = new Map(answer.lines.map(([number, ...texts]) => [number, texts]));
+    document.querySelectorAll("#lines-data .form-group:not(.empty-form)").forEach((line) => {
+      const number = Number(line.querySelector("[name$='-description']").name.split("-")[1]);
+      const [amount, folded] = said.get(number) || ["\u2013", ""];
+      const cell = line.querySelector(".field-amount");
       const shown = cell.querySelector(".readonly, .money") || cell;
-      if (amounts.has(number)) shown.innerHTML = '<span class="money"></span>', shown.firstChild.textContent = amounts.get(number);
+      shown.innerHTML = '<span class="money"></span>';
+      shown.firstChild.textContent = amount;
+      line.querySelector(".line-fold-says").textContent = folded;
     });
   };
 
@@ -42,7 +53,8 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   // The theme writes the rows below a deleted one anew from their HTML, so what was typed has to stand there.
   const keep = ({ target }) => {
-    if (target.options) [...target.options].forEach((option) => option.toggleAttribute("selected", option.selected));
+    if (target.type === "textarea") target.textContent = target.value;
+    else if (target.options) [...target.options].forEach((option) => option.toggleAttribute("selected", option.selected));
     else target.setAttribute("value", target.value);
   };
   group.addEventListener("input", keep);
