@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any, Self
 
-from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
+from invoices.enums import CreditNoteStatus, InvoiceStatus
 from partners.enums import ContractStatus, EntryState, Meter, RunStatus
+
+_COUNTED_IN = """
+SELECT month.id, coalesce(sum(used.quantity) FILTER (WHERE used.event_type = %s), 0),
+       coalesce(sum(used.requests) FILTER (WHERE used.event_type = %s), 0)
+FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::date[]) AS month (id, partner_id, first_day, end_day)
+LEFT JOIN api_usage AS used
+    ON used.partner_id = month.partner_id AND used.day >= month.first_day AND used.day < month.end_day
+GROUP BY month.id
+"""
 
 
 class ContractQuerySet(models.QuerySet):
@@ -20,6 +32,13 @@ class ContractQuerySet(models.QuerySet):
     def in_force(self, *, start: dt.date, end: dt.date) -> Self:
         """In force on at least one day of [start, end)."""
         return self.active().filter(Q(end_date=None) | Q(end_date__gt=start), start_date__lt=end)
+
+    def over_by(self, day: dt.date) -> Self:
+        """Ended on this day or before."""
+        return self.active().filter(end_date__lte=day)
+
+    def running_on_or_after(self, day: dt.date) -> Self:
+        return self.filter(Q(end_date=None) | Q(end_date__gt=day))
 
     def unbilled(self, *, start: dt.date, end: dt.date) -> Self:
         """In force in the month [start, end) and not billed for it."""
@@ -64,6 +83,18 @@ class ApiUsageQuerySet(models.QuerySet):
             )
         )
 
+    def counted_in(self, months: Collection[Any]) -> dict[int, dict[str, Decimal]]:
+        """Add up what was counted on the days that each of these billed months served, per meter."""
+        rows = [(month.pk, month.contract.partner_id, *month.served_days) for month in months]
+        if not rows:
+            return {}
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNTED_IN, [Meter.DEED, Meter.REQUEST, *map(list, zip(*rows, strict=True))])
+            return {
+                key: {Meter.DEED.value: deeds, Meter.REQUEST.value: Decimal(calls)}
+                for key, deeds, calls in cursor.fetchall()
+            }
+
     def without_contract(self) -> Self:
         """Used on a day on which the partner had no contract: nobody will be billed for it until somebody acts."""
         from partners.models import Contract
@@ -100,13 +131,50 @@ class BillingRunEntryQuerySet(models.QuerySet):
         return self.filter(state=EntryState.PARKED)
 
     def decided(self) -> Self:
-        """Billed, or recorded as nothing to bill."""
-        return self.filter(state__in=(EntryState.BILLED, EntryState.EMPTY))
+        """Billed, credited, or recorded as nothing to bill."""
+        return self.filter(state__in=(EntryState.BILLED, EntryState.EMPTY, EntryState.CREDITED))
 
 
 class BilledPeriodQuerySet(models.QuerySet):
     def of_month(self, start: dt.date) -> Self:
         return self.filter(period_start=start)
+
+    def within(self, *, since: dt.date | None, before: dt.date | None) -> Self:
+        """Months that start in [since, before); None leaves that side open."""
+        found = self if since is None else self.filter(period_start__gte=since)
+        return found if before is None else found.filter(period_start__lt=before)
+
+    def latest_revisions(self) -> Self:
+        later = self.model._default_manager.filter(  # noqa: SLF001 - documented API
+            contract=OuterRef("contract"), period_start=OuterRef("period_start"), revision__gt=OuterRef("revision")
+        )
+        return self.filter(~Exists(later))
+
+    def undone(self) -> Self:
+        """Months whose invoice people voided or credited in full: they may be billed again."""
+        return self.filter(self._is_undone())
+
+    def standing(self) -> Self:
+        """The latest revision of each month, where its invoice is not undone."""
+        return self.latest_revisions().exclude(self._is_undone())
+
+    def with_what_they_are_billed_for(self) -> Self:
+        """Add `billed_for`: the usage of the latest correction, or of the month itself."""
+        from partners.models import Correction
+
+        latest = Correction.objects.filter(billed_period=OuterRef("pk")).order_by("-sequence").values("usage")[:1]
+        return self.annotate(billed_for=Coalesce(Subquery(latest), F("usage")))
+
+    @staticmethod
+    def _is_undone() -> Q:
+        """Credited in full by late usage alone is not undone: such a month is billed, for nothing."""
+        from invoices.models import CreditNote
+
+        notes = CreditNote.objects.filter(invoice=OuterRef("invoice"), status=CreditNoteStatus.ISSUED)
+        credited = notes.order_by().values("invoice").annotate(sum=Sum("total_cents")).values("sum")
+        by_people = notes.filter(usage_corrections=None)
+        fully = Q(Exists(by_people), invoice__total_cents=Subquery(credited))
+        return Q(invoice__status=InvoiceStatus.VOID) | fully
 
 
 class PurchaseOrderQuerySet(models.QuerySet):

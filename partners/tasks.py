@@ -23,6 +23,7 @@ from partners.services import (
     NothingToApprove,
     approve_run,
     build_run,
+    contracts_with_a_final_invoice,
     due_contracts,
     due_months,
     issue_run,
@@ -73,7 +74,9 @@ def _is_waiting(month: Period, now: dt.datetime) -> bool:
     if waiting is None:
         return False
     held = waiting.entries.values("contract")
-    return waiting.status == RunStatus.APPROVED or not due_contracts(month=month, now=now).exclude(pk__in=held).exists()
+    due = due_contracts(month=month, now=now).exclude(pk__in=held)
+    finals = contracts_with_a_final_invoice(month=month).exclude(pk__in=held)
+    return waiting.status == RunStatus.APPROVED or not (due.exists() or finals.exists())
 
 
 def _issue(run: BillingRun, now: dt.datetime) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -138,6 +140,12 @@ class BilledPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract} · {self.period_start:%Y-%m}"
+
+    @property
+    def served_days(self) -> tuple[dt.date, dt.date]:
+        """The days of the month that were billed, half-open, whatever became of the contract since."""
+        start, _, end = self.terms.get("served", f"{self.period_start}/{self.period_end}").partition("/")
+        return dt.date.fromisoformat(start), dt.date.fromisoformat(end)
 
 
 @audited

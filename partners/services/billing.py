@@ -13,8 +13,14 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import draft_invoice, issue_invoices
-from partners.enums import EntryState
+from partners.enums import EntryKind, EntryState
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, PurchaseOrder
+from partners.services.corrections import (
+    PlannedCorrection,
+    corrections_again,
+    refuse_standing_corrections,
+    settle_corrections,
+)
 from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
 from partners.services.zones import zone_named
 
@@ -50,7 +56,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
 
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
-    drafted = [(entry, invoice) for entry, invoice in _draft_each(run, _claimed(ids), by) if invoice]
+    drafted = [(entry, invoice) for entry, invoice in _draft_each(run, _claimed(ids), on, now, by) if invoice]
     if not drafted:
         return
     issue_invoices(invoices=[invoice for _, invoice in drafted], on=on, now=now, by=by)
@@ -73,17 +79,27 @@ def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
 
 
 def _draft_each(
-    run: BillingRun, entries: Sequence[BillingRunEntry], by: str
+    run: BillingRun, entries: Sequence[BillingRunEntry], on: dt.date, now: dt.datetime, by: str
 ) -> list[tuple[BillingRunEntry, Invoice | None]]:
     month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
-    found = previews(contracts=[entry.contract for entry in entries], month=month)
-    return [(entry, _draft_or_park(run, entry, one, by)) for entry, one in zip(entries, found, strict=True)]
+    contracts = [entry.contract for entry in entries]
+    found = previews(contracts=contracts, month=month, corrections=_corrections_of(entries))
+    return [(entry, _draft_or_park(run, entry, one, on, now, by)) for entry, one in zip(entries, found, strict=True)]
 
 
-def _draft_or_park(run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, by: str) -> Invoice | None:
+def _corrections_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[PlannedCorrection, ...]]:
+    """Work out again the late months that these entries hold, and no others: those wait for the next run."""
+    again = corrections_again(kept=[kept for entry in entries for kept in entry.corrections])
+    ids = {entry.contract_id: [kept["billed_period"] for kept in entry.corrections] for entry in entries}
+    return {contract: tuple(again[key] for key in keys if key in again) for contract, keys in ids.items()}
+
+
+def _draft_or_park(
+    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, on: dt.date, now: dt.datetime, by: str
+) -> Invoice | None:
     try:
         with transaction.atomic():  # a savepoint: what fails here leaves its neighbours alone
-            return _draft(run, entry, found, by)
+            return _draft(run, entry, found, on, now, by)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and stops nobody else
@@ -92,28 +108,42 @@ def _draft_or_park(run: BillingRun, entry: BillingRunEntry, found: Preview | Unp
         return None
 
 
-def _draft(run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, by: str) -> Invoice | None:
+def _draft(
+    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, on: dt.date, now: dt.datetime, by: str
+) -> Invoice | None:
     if isinstance(found, Unpriceable):
         raise PreviewDiffers(found.reason)
-    _refuse_billed_twice(run, entry)
     _refuse_difference(entry, found)
     invoice = _invoice(run, found, by) if found.total_cents else None
+    if found.kind == EntryKind.MONTH:
+        _keep_period(run, entry, found, invoice)
+    settled = settle_corrections(planned=found.corrections, run=run, invoice=invoice, on=on, now=now, by=by)
+    if invoice is None:
+        gave_back = any(correction.credit_note for correction in settled)
+        state = EntryState.CREDITED if gave_back else EntryState.EMPTY
+        BillingRunEntry.objects.filter(pk=entry.pk).update(state=state)
+    return invoice
+
+
+def _keep_period(run: BillingRun, entry: BillingRunEntry, found: Preview, invoice: Invoice | None) -> None:
+    _refuse_billed_twice(run, entry)
     BilledPeriod.objects.create(
         contract=found.contract,
         period_start=run.period_start,
         period_end=run.period_end,
+        revision=entry.revision,
         invoice=invoice,
         run=run,
         terms=found.terms_as_json(),
         usage=found.usage_as_json(),
     )
-    if invoice is None:
-        BillingRunEntry.objects.filter(pk=entry.pk).update(state=EntryState.EMPTY)
-    return invoice
 
 
 def _refuse_billed_twice(run: BillingRun, entry: BillingRunEntry) -> None:
-    billed = BilledPeriod.objects.filter(contract=entry.contract, period_start=run.period_start).first()
+    months = BilledPeriod.objects.filter(contract=entry.contract, period_start=run.period_start)
+    billed = months.filter(revision__gte=entry.revision).first()
+    if entry.revision > 1:
+        refuse_standing_corrections(contract=entry.contract, month_start=run.period_start)
     if billed is not None:
         by = f"by invoice {billed.invoice}" if billed.invoice else "and came to nothing"
         raise AlreadyBilled(f"{run} of {entry.contract} is billed already, {by}.")
@@ -125,10 +155,14 @@ def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
         raise PreviewDiffers(f"Approved were {approved}, now it is {found.total}; build the run again and look at it.")
     if entry.lines != found.lines_as_json():
         raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
+    if entry.corrections != found.corrections_as_json():
+        raise PreviewDiffers("Its late usage is not what was approved; build the run again and look at it.")
 
 
 def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
     contract = found.contract
+    is_month = found.kind == EntryKind.MONTH
+    start, end = (run.period_start, run.period_end) if is_month else (found.served.start, found.served.end)
     invoice = draft_invoice(
         customer=contract.partner.customer,
         seller=contract.seller,
@@ -137,13 +171,14 @@ def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
         by=by,
         rounding=ROUNDING,
         payment_terms_days=contract.payment_terms_days,
-        billing_period_start=run.period_start,  # the month; the lines say on which of its days the contract ran
-        billing_period_end=run.period_end,
+        billing_period_start=start,  # the month; the lines say on which of its days the contract ran
+        billing_period_end=end,
         purchase_order=_order_number(found),
         contract_reference=contract.reference,
+        tax_note=contract.tax_note,
     )
     amounts = list(invoice.lines.order_by("position").values_list("amount_cents", flat=True))
-    if invoice.total_cents != found.total_cents or amounts != [line.amount_cents for line in found.lines]:
+    if invoice.total_cents != found.total_cents or amounts != found.amounts:
         raise InvoiceDiffers(f"The draft of {contract} is {invoice.total}, its rated lines are {found.total}.")
     return invoice
 

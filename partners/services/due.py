@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 
 from billing_site.kit.periods import Period, month_of
 from partners.models import Contract, Partner
 from partners.querysets import ContractQuerySet
+from partners.services.corrections import contracts_with_a_final_invoice
 from partners.services.zones import UnknownTimeZone, zone_named
 
 _DUE = """
@@ -28,11 +30,15 @@ ORDER BY 1
 
 
 def due_months(*, now: dt.datetime) -> list[dt.date]:
-    """Return the first day of each month that is over for some contract and not billed for it, oldest first."""
+    """Return the first day of each month that is over for some contract and not billed for it, oldest first.
+
+    The last full month is due as well while a contract that is over owes a final invoice for late usage.
+    """
     current = {zone: _this_month(zone, now).start for zone in _zones()}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [list(current), list(current.values())])
-        return [month for (month,) in cursor.fetchall()]
+        due = {month for (month,) in cursor.fetchall()}
+    return sorted(due | _months_of_final_invoices(now))
 
 
 def due_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = None) -> ContractQuerySet:
@@ -42,14 +48,20 @@ def due_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = 
 
 
 def unbilled_contracts(*, month: Period, partner: Partner | None = None) -> list[Contract]:
-    """Return every contract that is not billed for this month, whether the month is over or still running."""
-    return list(Contract.objects.unbilled(start=month.start, end=month.end).of(partner).with_parties())
+    """Return every contract not billed for this month, over or still running, and those that owe a final invoice."""
+    unbilled = Contract.objects.unbilled(start=month.start, end=month.end).of(partner)
+    return [*unbilled.with_parties(), *contracts_with_a_final_invoice(month=month, partner=partner).with_parties()]
 
 
 def running_contracts(*, month: Period, now: dt.datetime, partner: Partner | None = None) -> ContractQuerySet:
     """Return the unbilled contracts for which this month is not over yet."""
     unbilled = Contract.objects.unbilled(start=month.start, end=month.end).of(partner)
     return unbilled.exclude(pk__in=due_contracts(month=month, now=now).order_by().values("pk")).with_parties()
+
+
+def _months_of_final_invoices(now: dt.datetime) -> set[dt.date]:
+    last = month_of(now, ZoneInfo(settings.BILLING_TIME_ZONE)).previous_month()
+    return {last.start} if contracts_with_a_final_invoice(month=last).exists() else set()
 
 
 def _zones() -> list[str]:

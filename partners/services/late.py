@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
-
-from django.db.models import OuterRef, Subquery
 
 from partners.models import ApiUsage, BilledPeriod, Contract
-from partners.querysets import ApiUsageQuerySet
-from partners.services.previews import METER_OF, usage_of
+from partners.querysets import ApiUsageQuerySet, BilledPeriodQuerySet, ContractQuerySet
+from partners.services.previews import METER_OF
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LateUsage:
-    """A meter of a billed month that now shows more (or less) than was billed."""
+    """A billed month that now shows more (or less) of the meter its contract rates than it is billed for."""
 
     billed_period: BilledPeriod
     meter: str
-    billed: Decimal
-    counted: Decimal
+    before: Mapping[str, Decimal]
+    usage: Mapping[str, Decimal]
 
     @property
     def contract(self) -> Contract:
         return self.billed_period.contract
+
+    @property
+    def billed(self) -> Decimal:
+        return self.before[self.meter]
+
+    @property
+    def counted(self) -> Decimal:
+        return self.usage[self.meter]
 
     @property
     def unbilled(self) -> Decimal:
@@ -34,17 +39,23 @@ class LateUsage:
         return self.counted - self.billed
 
 
-def late_usage(*, since: dt.date | None = None) -> list[LateUsage]:
-    """Return what was counted for billed months (from `since` on) after they were billed, where a contract rates it."""
-    latest = BilledPeriod.objects.filter(contract=OuterRef("contract"), period_start=OuterRef("period_start"))
-    billed = BilledPeriod.objects.filter(
-        contract__pricing_model__in=METER_OF, revision=Subquery(latest.order_by("-revision").values("revision")[:1])
-    )
-    if since is not None:
-        billed = billed.filter(period_start__gte=since)
-    rows = billed.select_related("contract__partner").order_by("period_start", "pk")
-    months = groupby(rows, key=lambda row: (row.period_start, row.period_end))
-    return [late for (start, end), periods in months for late in _late_in(start, end, list(periods))]
+def late_usage(
+    *, since: dt.date | None = None, before: dt.date | None = None, contracts: ContractQuerySet | None = None
+) -> list[LateUsage]:
+    """Return what was counted for billed months (from `since` up to `before`) after they were billed, oldest first.
+
+    Only what a contract rates; months whose invoice people undid are open as a whole and not among them.
+    """
+    months = BilledPeriod.objects.standing().within(since=since, before=before)
+    if contracts is not None:
+        months = months.filter(contract__in=contracts)
+    return list(_late_in(months))
+
+
+def late_usage_of(*, billed_periods: Collection[int]) -> dict[int, LateUsage]:
+    """Return the same for these billed months; one that is billed for all that is counted is missing."""
+    months = BilledPeriod.objects.standing().filter(pk__in=billed_periods)
+    return {late.billed_period.pk: late for late in _late_in(months)}
 
 
 def usage_without_contract(*, since: dt.date | None = None) -> ApiUsageQuerySet:
@@ -53,10 +64,13 @@ def usage_without_contract(*, since: dt.date | None = None) -> ApiUsageQuerySet:
     return rows if since is None else rows.filter(day__gte=since)
 
 
-def _late_in(start: dt.date, end: dt.date, periods: list[BilledPeriod]) -> Iterator[LateUsage]:
-    counted = usage_of(contracts=[period.contract for period in periods], start=start, end=end)
+def _late_in(months: BilledPeriodQuerySet) -> Iterator[LateUsage]:
+    rated = months.filter(contract__pricing_model__in=METER_OF).with_what_they_are_billed_for()
+    periods = list(rated.select_related("contract__partner", "contract__seller").order_by("period_start", "pk"))
+    counted = ApiUsage.objects.counted_in(periods)
     for period in periods:
         meter = METER_OF[period.contract.pricing_model].value
-        late = LateUsage(period, meter, Decimal(period.usage[meter]), counted[period.contract_id][meter])
+        before = {name: Decimal(count) for name, count in period.billed_for.items()}
+        late = LateUsage(billed_period=period, meter=meter, before=before, usage=counted[period.pk])
         if late.unbilled:
             yield late

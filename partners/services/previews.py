@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Sum
 
@@ -15,11 +15,14 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.services import NewLine
 from invoices.totals import LineDraft, total_invoice
-from partners.enums import Meter, PricingModel
+from partners.enums import EntryKind, Meter, PricingModel
 from partners.metering import DEED, REQUEST
 from partners.models import ApiUsage, BilledPeriod, Contract
 from partners.pricing import Proration, RatedLine, Terms, rate, terms_for
 from partners.services.zones import zone_named
+
+if TYPE_CHECKING:
+    from partners.services.corrections import PlannedCorrection
 
 ROUNDING: Final = "document"
 METER_OF = {
@@ -33,6 +36,7 @@ _DESCRIPTIONS = {
     DEED: "Deed retrievals",
     REQUEST: "API requests",
 }
+Corrections = Mapping[int, "tuple[PlannedCorrection, ...]"]
 _UNITS = {"fee": "month", "minimum": "", DEED: "", REQUEST: ""}
 
 
@@ -46,7 +50,10 @@ class NotInForce(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """One contract's month rated: `served` are the days it ran, `total_cents` includes tax."""
+    """One contract's month rated: `served` are the days it ran, `total_cents` includes tax.
+
+    Without lines of its own (kind `final`) it settles late usage alone, and `served` spans the months of that.
+    """
 
     contract: Contract
     served: Period
@@ -55,6 +62,8 @@ class Preview:
     lines: tuple[RatedLine, ...]
     total_cents: int
     previous_total_cents: int | None = None
+    corrections: tuple[PlannedCorrection, ...] = ()
+    kind: EntryKind = EntryKind.MONTH
 
     @property
     def total(self) -> Money:
@@ -62,19 +71,33 @@ class Preview:
 
     def lines_as_json(self) -> list[dict[str, Any]]:
         """Return the lines as a run keeps them; decimals as text."""
-        return [{"description": description_of(line), **_plain(asdict(line))} for line in self.lines]
+        return [{"description": description_of(line), **plain(asdict(line))} for line in self.lines]
+
+    def corrections_as_json(self) -> list[dict[str, Any]]:
+        """Return the late usage it settles, as a run keeps it."""
+        return [correction.as_json() for correction in self.corrections]
 
     def terms_as_json(self) -> dict[str, Any]:
         """Return the terms as they were applied."""
         agreed = {"pricing_model": self.contract.pricing_model, "tax_rate": self.contract.tax_rate}
-        return _plain(agreed | asdict(self.terms) | {"served": f"{self.served.start}/{self.served.end}"})
+        return plain(agreed | asdict(self.terms) | {"served": f"{self.served.start}/{self.served.end}"})
 
     def usage_as_json(self) -> dict[str, Any]:
         """Return the quantities the terms were applied to, per meter."""
-        return _plain(dict(self.usage))
+        return plain(self.usage)
 
     def new_lines(self) -> list[NewLine]:
-        """Return the lines as an invoice drafts them."""
+        """Return the lines as an invoice drafts them: those of the month, then late usage that asks for more."""
+        late = [correction.new_line() for correction in self.corrections if correction.net_cents > 0]
+        return self._lines_of_the_month() + late
+
+    @property
+    def amounts(self) -> list[int]:
+        """What each line of its invoice comes to, before discount and tax."""
+        late = [correction.net_cents for correction in self.corrections if correction.net_cents > 0]
+        return [line.amount_cents for line in self.lines] + late
+
+    def _lines_of_the_month(self) -> list[NewLine]:
         return [
             NewLine(
                 description=description_of(line),
@@ -86,6 +109,7 @@ class Preview:
                 unit_price=line.unit_price,
                 package_size=line.package_size,
                 tax_rate=self.contract.tax_rate,
+                tax_category=self.contract.tax_category,
                 service_period_start=self.served.start,
                 service_period_end=self.served.end,
             )
@@ -106,37 +130,55 @@ def description_of(line: RatedLine) -> str:
     return _DESCRIPTIONS[line.meter or line.kind]
 
 
-def previews(*, contracts: Sequence[Contract], month: Period) -> Iterator[Preview | Unpriceable]:
-    """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody."""
+def previews(
+    *, contracts: Sequence[Contract], month: Period, corrections: Corrections | None = None
+) -> Iterator[Preview | Unpriceable]:
+    """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody.
+
+    `corrections` are the late months that each contract settles with it, by its key.
+    """
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
     before = _billed_before(contracts, month.previous_month().start)
     for contract in contracts:
         previous = before.get(contract.reference)
         try:
-            yield preview(contract=contract, month=month, usage=usage[contract.pk], previous_total_cents=previous)
+            yield preview(
+                contract=contract,
+                month=month,
+                usage=usage[contract.pk],
+                previous_total_cents=previous,
+                corrections=(corrections or {}).get(contract.pk, ()),
+            )
         except (Refused, ValueError, ArithmeticError) as error:
             yield Unpriceable(contract=contract, reason=sentence_of(error), previous_total_cents=previous)
 
 
 def preview(
-    *, contract: Contract, month: Period, usage: Mapping[str, Decimal], previous_total_cents: int | None = None
+    *,
+    contract: Contract,
+    month: Period,
+    usage: Mapping[str, Decimal],
+    previous_total_cents: int | None = None,
+    corrections: tuple[PlannedCorrection, ...] = (),
 ) -> Preview:
     """Work out one contract's month from what was counted. Raises what makes a contract unpriceable."""
     month = month_of_contract(contract, month)
     served = month.overlap(contract.start_date, contract.end_date)
-    if served is None:
+    if served is None and not corrections:
         raise NotInForce(f"{contract} does not run on any day of {month.label()}.")
     _refuse_other_days(contract)
     terms = terms_of(contract)
-    lines = rate(terms, usage, Proration.of(month, contract.start_date, contract.end_date))
+    lines = rate(terms, usage, Proration.of(month, contract.start_date, contract.end_date)) if served else ()
     return Preview(
         contract=contract,
-        served=served,
+        served=served or _span_of(corrections, month),
         usage=usage,
         terms=terms,
         lines=lines,
-        total_cents=_total_with_tax(contract, lines),
+        total_cents=_total_with_tax(contract, lines, corrections),
         previous_total_cents=previous_total_cents,
+        corrections=corrections,
+        kind=EntryKind.MONTH if served else EntryKind.FINAL,
     )
 
 
@@ -176,8 +218,22 @@ def _refuse_other_days(contract: Contract) -> None:
         )
 
 
-def _total_with_tax(contract: Contract, lines: Sequence[RatedLine]) -> int:
+def net_cents(lines: Sequence[RatedLine]) -> int:
+    """Return what rated lines come to before tax."""
+    return sum(line.amount_cents for line in lines)
+
+
+def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
+    starts, ends = zip(*(correction.billed_period.served_days for correction in corrections), strict=True)
+    return Period(min(starts), max(ends), month.zone)
+
+
+def _total_with_tax(
+    contract: Contract, lines: Sequence[RatedLine], corrections: Sequence[PlannedCorrection] = ()
+) -> int:
     drafts = [LineDraft(line.quantity, line.unit_price, line.package_size, contract.tax_rate) for line in lines]
+    late = [correction.new_line() for correction in corrections if correction.net_cents > 0]
+    drafts += [LineDraft(line.quantity, line.unit_price, line.package_size, line.tax_rate) for line in late]
     return total_invoice(drafts, currency=contract.currency, rounding=ROUNDING).total_cents
 
 
@@ -191,5 +247,6 @@ def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[
     return dict(rows)
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write decimals as text, so that JSON keeps them exact."""
     return {name: f"{value.normalize():f}" if isinstance(value, Decimal) else value for name, value in values.items()}

@@ -11,11 +11,17 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from partners.enums import EntryState, RunStatus
-from partners.models import BillingRun, BillingRunEntry, Partner
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
 from partners.services.billing import bill_entries
+from partners.services.corrections import (
+    contracts_with_a_final_invoice,
+    planned_corrections,
+    refuse_standing_corrections,
+)
 from partners.services.due import due_contracts
 from partners.services.locks import month_at_work
 from partners.services.previews import Preview, Unpriceable, previews
+from partners.services.zones import zone_named
 
 
 class NotAWholeMonth(Refused):
@@ -28,6 +34,10 @@ class NothingToBill(Refused):
 
 class RunUnderWay(Refused):
     """An approved run of the month is not finished; it comes first."""
+
+
+class NotUndone(Refused):
+    """A month is billed again only after its invoice was voided or credited in full."""
 
 
 class NotAPreview(Refused):
@@ -61,15 +71,35 @@ def build_run(*, period: Period, now: dt.datetime, by: str, partner: Partner | N
     """
     _refuse_other_spans(period)
     with month_at_work(period.start), transaction.atomic():
-        contracts = list(due_contracts(month=period, now=now, partner=partner).with_parties())
+        contracts = _contracts_to_bill(period, now, partner)
         if not contracts:
             raise NothingToBill(f"Nothing to bill for {period.label()}.")
         _clear_the_way(period, now)
-        run = BillingRun.objects.create(
-            period_start=period.start, period_end=period.end, status=RunStatus.PREVIEW, started_by=by, started_at=now
-        )
-        found = previews(contracts=contracts, month=period)
+        run = _new_run(period, now, by)
+        late = planned_corrections(contracts=contracts, month=period)
+        found = previews(contracts=contracts, month=period, corrections=late)
         BillingRunEntry.objects.bulk_create([_entry(run, preview) for preview in found], batch_size=500)
+        return run
+
+
+def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> BillingRun:
+    """Preview a month of a contract once more, as its next revision, after its invoice was voided or credited in full.
+
+    Raises NotUndone, LateUsageStands, RunUnderWay, MonthAtWork.
+    """
+    contract, start = billed_period.contract, billed_period.period_start
+    month = Period.month(start.year, start.month, zone_named("UTC", of="A run"))
+    with month_at_work(start), transaction.atomic():
+        if not BilledPeriod.objects.latest_revisions().undone().filter(pk=billed_period.pk).exists():
+            raise NotUndone(f"{billed_period} is billed; void its invoice or credit it in full before billing again.")
+        refuse_standing_corrections(contract=contract, month_start=start)
+        if BillingRun.objects.of_month(start).unfinished().exists():
+            raise RunUnderWay(f"A run of {month.label()} is not finished; issue or cancel it first.")
+        run = _new_run(month, now, by)
+        (found,) = previews(contracts=[contract], month=month)
+        entry = _entry(run, found)
+        entry.revision = billed_period.revision + 1
+        entry.save()
         return run
 
 
@@ -125,6 +155,18 @@ def totals_of_run(run: BillingRun) -> list[RunTotal]:
     return list(sums.values())
 
 
+def _new_run(month: Period, now: dt.datetime, by: str) -> BillingRun:
+    return BillingRun.objects.create(
+        period_start=month.start, period_end=month.end, status=RunStatus.PREVIEW, started_by=by, started_at=now
+    )
+
+
+def _contracts_to_bill(period: Period, now: dt.datetime, partner: Partner | None) -> list[Contract]:
+    """Return those whose month is due, then those that are over and owe a final invoice for late usage."""
+    due = due_contracts(month=period, now=now, partner=partner).with_parties()
+    return [*due, *contracts_with_a_final_invoice(month=period, partner=partner).with_parties().order_by("pk")]
+
+
 def _refuse_other_spans(period: Period) -> None:
     if period != Period.month(period.start.year, period.start.month, period.zone):
         raise NotAWholeMonth(f"{period.start} to {period.last_day} is no calendar month; runs bill whole months.")
@@ -147,7 +189,8 @@ def _entry(run: BillingRun, found: Preview | Unpriceable) -> BillingRunEntry:
     if isinstance(found, Unpriceable):
         entry.state, entry.reason = EntryState.PARKED, found.reason
     else:
-        entry.total_cents, entry.lines = found.total_cents, found.lines_as_json()
+        entry.kind, entry.total_cents, entry.lines = found.kind, found.total_cents, found.lines_as_json()
+        entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
     return entry
 
 

@@ -21,7 +21,7 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.services import void_invoice
-from partners.models import ApiUsage, BilledPeriod, BillingRun, PurchaseOrder
+from partners.models import BilledPeriod, BillingRun, PurchaseOrder
 from partners.services import (
     MonthAtWork,
     NotApproved,
@@ -35,7 +35,6 @@ from partners.services import (
     cancel_run,
     due_months,
     issue_run,
-    late_usage,
     month_at_work,
     running_contracts,
     totals_of_run,
@@ -511,19 +510,6 @@ def test_the_time_zone_of_the_server_changes_no_invoice(settings):
             totals.append(list(run.entries.order_by("contract").values_list("total_cents", flat=True)))
             transaction.set_rollback(True)
     assert totals == [[2_40, 4_80, 4_80]] * 3
-
-
-def test_usage_that_arrives_late_is_listed_as_unbilled():
-    contract = a_contract()
-    use(contract.partner, 10)
-    bill()
-    assert late_usage() == []
-    use(contract.partner, 4)
-    (late,) = late_usage()
-    assert (late.contract, late.meter, late.billed, late.counted, late.unbilled) == (contract, "deed", 10, 14, 4)
-    assert late_usage(since=dt.date(2026, 11, 1)) == []
-    counted = ApiUsage.objects.get().quantity
-    assert counted == late.billed + late.unbilled
 
 
 # --- The clock ---------------------------------------------------------------------------------------------------

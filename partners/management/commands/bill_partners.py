@@ -28,6 +28,7 @@ from partners.services import (
     build_run,
     issue_run,
     month_at_work,
+    planned_corrections,
     previews,
     running_contracts,
     unbilled_contracts,
@@ -65,7 +66,9 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
 
     def _show_previews(self, month: Period, partner: Partner | None) -> None:
-        found = list(previews(contracts=unbilled_contracts(month=month, partner=partner), month=month))
+        contracts = unbilled_contracts(month=month, partner=partner)
+        late = planned_corrections(contracts=contracts, month=month)
+        found = list(previews(contracts=contracts, month=month, corrections=late))
         if not found:
             self.console.print(f"Nothing to bill for {month.label()}.")
             return

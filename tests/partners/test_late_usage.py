@@ -1,0 +1,433 @@
+"""Usage that arrives after its month is billed: rated as if on time, on the next paper, and never dropped."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.db import IntegrityError, transaction
+
+from invoices.models import CreditNote, Invoice
+from invoices.services import CreditLine, issue_credit_note, void_invoice
+from partners.models import ApiUsage, BilledPeriod, BillingRun, Contract, Correction, Partner, UsageEvent
+from partners.pricing import Proration, rate
+from partners.services import (
+    LateUsageStands,
+    NothingToBill,
+    NotUndone,
+    RunUnderWay,
+    approve_run,
+    bill_again,
+    build_run,
+    due_months,
+    issue_run,
+    late_usage,
+    terms_of,
+)
+from partners.tasks import bill_due_months
+from payments.services import record_manual_payment
+from tests.partners.agreements import (
+    AFTER_OCTOBER,
+    NOVEMBER,
+    OCTOBER,
+    ON,
+    UTC,
+    a_contract,
+    a_partner,
+    approved_run,
+    bill,
+    use,
+)
+
+pytestmark = pytest.mark.django_db
+IN_NOVEMBER = "2026-11-15T12:00:00+00:00"
+AFTER_NOVEMBER = dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC)
+AFTER_DECEMBER = dt.datetime(2027, 1, 2, 8, tzinfo=dt.UTC)
+DECEMBER = NOVEMBER.next_month()
+
+
+def take_back(partner: Partner, quantity: int, day: dt.date = dt.date(2026, 10, 15)) -> None:
+    """Count so many deeds less, as the reversal of an event of that size would."""
+    noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
+    UsageEvent.objects.create(
+        id=uuid4(), partner=partner, event_type="deed", quantity=-quantity, occurred_at=noon, reverses=uuid4()
+    )
+    row = ApiUsage.objects.get(partner=partner, day=day)
+    row.quantity -= quantity
+    row.save()
+
+
+def lines_of(invoice: Invoice) -> list[tuple[str, int]]:
+    return list(invoice.lines.order_by("position").values_list("kind", "amount_cents"))
+
+
+def steps(**about: Any) -> list[int]:
+    return list(Correction.objects.filter(**about).order_by("pk").values_list("net_cents", flat=True))
+
+
+# --- What is late ---------------------------------------------------------------------------------------------------
+
+
+def test_usage_that_arrives_late_is_listed_as_unbilled():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    assert late_usage() == []
+    use(contract.partner, 4)
+    (late,) = late_usage()
+    assert (late.contract, late.meter, late.billed, late.counted, late.unbilled) == (contract, "deed", 10, 14, 4)
+    assert late_usage(since=dt.date(2026, 11, 1)) == []
+    counted = ApiUsage.objects.get().quantity
+    assert counted == late.billed + late.unbilled
+
+
+# --- More than was billed ----------------------------------------------------------------------------------------
+
+
+def test_late_usage_is_a_line_of_the_next_invoice_that_names_its_month():
+    contract = a_contract("hybrid")
+    use(contract.partner, 90)
+    bill()
+    use(contract.partner, 40)
+    use(contract.partner, 110, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    invoice = Invoice.objects.latest("pk")
+    assert lines_of(invoice) == [("fee", 500_00), ("usage", 10 * 40), ("correction", 30 * 40)]
+    late = invoice.lines.get(kind="correction")
+    assert late.description == "Late usage of October 2026"
+    assert late.detail == "40 deeds counted after billing; the month comes to USD 512.00, billed were USD 500.00"
+    assert (late.service_period_start, late.service_period_end) == (OCTOBER.start, OCTOBER.end)
+    assert (invoice.billing_period_start, invoice.billing_period_end) == (NOVEMBER.start, NOVEMBER.end)
+    assert invoice.total_cents == 500_00 + 40 * 40
+    assert late_usage() == []
+
+
+def test_late_usage_within_the_minimum_is_settled_without_money():
+    contract = a_contract(minimum_cents=100_00)
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 5)
+    run = bill(NOVEMBER, AFTER_NOVEMBER)
+    assert [kind for kind, _ in lines_of(Invoice.objects.latest("pk"))] == ["usage", "minimum"]
+    assert (steps(), run.corrections.get().usage) == ([0], {"deed": "15", "request": "0"})
+    assert late_usage() == []
+
+
+def test_what_is_still_late_after_a_correction_starts_where_it_ended():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 5)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    use(contract.partner, 1)
+    bill(DECEMBER, AFTER_DECEMBER)
+    assert steps() == [12_00, 2_40]
+    assert list(Correction.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
+
+
+def test_late_usage_is_taxed_as_its_contract():
+    contract = a_contract(currency="EUR", tax_rate=Decimal("0.19"), price_per_deed=Decimal("0.35"))
+    use(contract.partner, 1)
+    bill()
+    use(contract.partner, 3)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    invoice = Invoice.objects.latest("pk")
+    assert (invoice.subtotal_cents, invoice.tax_cents, invoice.total_cents) == (1_05, 20, 1_25)
+
+
+def test_the_next_version_carries_what_came_late_for_the_last():
+    partner = a_partner()
+    a_contract(partner=partner, end_date=NOVEMBER.start, reference="PC-1")
+    use(partner, 10)
+    bill()
+    a_contract(partner=partner, start_date=NOVEMBER.start, reference="PC-1", version=2, price_per_deed=Decimal(9))
+    use(partner, 2)
+    use(partner, 1, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert lines_of(Invoice.objects.latest("pk")) == [("usage", 9_00), ("correction", 2 * 240)]
+
+
+def test_usage_of_a_flat_contract_is_never_late():
+    contract = a_contract("flat")
+    bill()
+    use(contract.partner, 40)
+    assert late_usage() == []
+
+
+# --- Less than was billed ----------------------------------------------------------------------------------------
+
+
+def test_usage_taken_back_is_a_credit_note_on_the_invoice_that_asked_for_it():
+    contract = a_contract(currency="EUR", tax_rate=Decimal("0.19"))
+    use(contract.partner, 10)
+    bill()
+    take_back(contract.partner, 4)
+    run = bill(NOVEMBER, AFTER_NOVEMBER)
+    note = CreditNote.objects.get()
+    assert (note.invoice.billed_period.period_start, note.subtotal_cents, note.tax_cents) == (OCTOBER.start, 9_60, 1_82)
+    assert note.reason == "-4 deeds counted after billing; the month comes to EUR 14.40, billed were EUR 24.00"
+    note.invoice.refresh_from_db()
+    assert note.invoice.amount_due_cents == 24_00 + 4_56 - 11_42
+    assert (run.entries.get().state, steps()) == ("credited", [-9_60])
+    assert late_usage() == []
+
+
+def test_what_was_paid_and_taken_back_becomes_a_credit_of_the_customer():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    invoice = Invoice.objects.get()
+    record_manual_payment(
+        customer=invoice.customer, invoice=invoice, amount_cents=24_00, currency="USD", received_at=AFTER_OCTOBER,
+        method="bank_transfer", reference="", now=AFTER_OCTOBER, by="ada",
+    )  # fmt: skip
+    take_back(contract.partner, 10)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert CreditNote.objects.get().to_credit_cents == 24_00
+    assert late_usage() == []
+
+
+def test_the_paper_that_asked_last_gives_back_first():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 5)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    first, second = Invoice.objects.order_by("pk")
+    take_back(contract.partner, 7)
+    bill(DECEMBER, AFTER_DECEMBER)
+    notes = CreditNote.objects.order_by("pk").values_list("invoice", "total_cents")
+    assert list(notes) == [(second.pk, 5 * 240), (first.pk, 2 * 240)]
+    assert steps() == [5 * 240, -5 * 240, -2 * 240]
+
+
+def test_a_month_emptied_by_reversals_is_billed_for_nothing_and_can_grow_again():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    take_back(contract.partner, 10)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    use(contract.partner, 3)
+    bill(DECEMBER, AFTER_DECEMBER)
+    assert steps() == [-24_00, 7_20]
+
+
+def test_more_taken_back_than_the_papers_ask_for_is_parked():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    line = CreditLine(description="Courtesy", amount_cents=20_00)
+    invoice = Invoice.objects.get()
+    issue_credit_note(invoice=invoice, lines=[line], reason="Outage", on=ON, now=AFTER_OCTOBER, by="ada")
+    take_back(contract.partner, 4)
+    use(contract.partner, 1, at=IN_NOVEMBER)
+    run = bill(NOVEMBER, AFTER_NOVEMBER)
+    entry = run.entries.get()
+    assert entry.state == "parked"
+    assert entry.reason == "Take back at most $4.00 of what is taxed at 0 % (Z), before tax."
+    assert not BilledPeriod.objects.filter(period_start=NOVEMBER.start).exists()
+
+
+# --- A contract that is over -------------------------------------------------------------------------------------
+
+
+def test_a_contract_that_is_over_gets_a_final_invoice():
+    contract = a_contract(end_date=NOVEMBER.start)
+    use(contract.partner, 10)
+    bill()
+    assert due_months(now=AFTER_NOVEMBER) == []
+    use(contract.partner, 2)
+    assert due_months(now=AFTER_NOVEMBER) == [NOVEMBER.start]
+    run = bill(NOVEMBER, AFTER_NOVEMBER)
+    assert (run.entries.get().kind, BilledPeriod.objects.count()) == ("final", 1)
+    invoice = Invoice.objects.latest("pk")
+    assert lines_of(invoice) == [("correction", 4_80)]
+    assert (invoice.billing_period_start, invoice.billing_period_end) == (OCTOBER.start, OCTOBER.end)
+    assert due_months(now=AFTER_NOVEMBER) == []
+    with pytest.raises(NothingToBill):
+        build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+
+
+def test_a_contract_that_ended_mid_month_keeps_its_days():
+    contract = a_contract("hybrid", end_date=dt.date(2026, 10, 16))
+    use(contract.partner, 60)
+    bill()
+    use(contract.partner, 10)
+    use(contract.partner, 10, at="2026-10-20T12:00:00+00:00")
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    included = Proration(0, 15, 31).share(100)
+    assert steps() == [(70 - max(60, included)) * 40]
+
+
+@time_machine.travel(dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC), tick=False)
+def test_the_clock_previews_a_final_invoice_once():
+    contract = a_contract(end_date=NOVEMBER.start)
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    assert bill_due_months() == "2026-11: 1 contracts previewed, 0 parked"
+    assert bill_due_months() == "no month is due that is not previewed"
+
+
+# --- Approval ----------------------------------------------------------------------------------------------------
+
+
+def test_late_usage_that_grew_after_the_approval_is_parked():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    run = approved_run(NOVEMBER, AFTER_NOVEMBER)
+    use(contract.partner, 1)
+    issue_run(run=run, on=AFTER_NOVEMBER.date(), now=AFTER_NOVEMBER, by="ada")
+    assert run.entries.get().state == "parked"
+    assert (Invoice.objects.count(), steps()) == (1, [])
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert steps() == [3 * 240]
+
+
+def test_late_usage_of_another_month_waits_for_the_next_run():
+    contract = a_contract(start_date=dt.date(2026, 9, 1))
+    use(contract.partner, 1, at="2026-09-15T00:00:00+00:00")
+    september = OCTOBER.previous_month()
+    bill(september, AFTER_OCTOBER)
+    use(contract.partner, 1)
+    run = approved_run()
+    use(contract.partner, 1, at="2026-09-15T00:00:00+00:00")
+    issue_run(run=run, on=AFTER_OCTOBER.date(), now=AFTER_OCTOBER, by="ada")
+    assert (run.entries.get().state, steps()) == ("billed", [])
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert steps() == [2_40]
+
+
+def test_a_preview_shows_the_late_usage_it_would_settle():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    entry = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada").entries.get()
+    (kept,) = entry.corrections
+    assert (entry.total_cents, kept["month"], kept["net_cents"]) == (4_80, "2026-10", 4_80)
+
+
+# --- Once more ---------------------------------------------------------------------------------------------------
+
+
+def test_a_month_is_billed_again_only_after_its_invoice_is_undone():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    period = BilledPeriod.objects.get()
+    with pytest.raises(NotUndone, match="void its invoice or credit it in full"):
+        bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada")
+    void_invoice(invoice=period.invoice, now=AFTER_OCTOBER, by="ada", reason="Wrong price")
+    use(contract.partner, 1)
+    assert late_usage() == []
+    run = bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada")
+    with pytest.raises(RunUnderWay, match="issue or cancel it first"):
+        bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada")
+    issue(run)
+    both = BilledPeriod.objects.order_by("revision").values_list("revision", "invoice__status", "invoice__total_cents")
+    assert list(both) == [(1, "void", 24_00), (2, "open", 26_40)]
+    with pytest.raises(NotUndone):
+        bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada")
+
+
+def test_a_month_credited_in_full_is_billed_again():
+    contract = a_contract(currency="EUR", tax_rate=Decimal("0.19"))
+    use(contract.partner, 10)
+    bill()
+    period = BilledPeriod.objects.get()
+    line = CreditLine(description="All", amount_cents=24_00, invoice_line=period.invoice.lines.get())
+    issue_credit_note(
+        invoice=period.invoice, lines=[line], reason="Wrong party", on=AFTER_OCTOBER.date(), now=AFTER_OCTOBER, by="ada"
+    )
+    issue(bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada"))
+    assert list(BilledPeriod.objects.order_by("revision").values_list("revision", flat=True)) == [1, 2]
+
+
+def test_a_month_whose_late_usage_another_invoice_asks_for_is_not_billed_again():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    period = BilledPeriod.objects.get()
+    use(contract.partner, 2)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    void_invoice(invoice=period.invoice, now=AFTER_NOVEMBER, by="ada", reason="Wrong price")
+    with pytest.raises(LateUsageStands, match="asks for late usage of this month; credit that line first"):
+        bill_again(billed_period=period, now=AFTER_NOVEMBER, by="ada")
+
+
+@pytest.mark.parametrize("end", [dt.date(2026, 10, 20), dt.date(2026, 10, 2)])
+def test_a_contract_does_not_end_within_a_month_that_is_billed(end):
+    contract = a_contract("flat")
+    bill()
+    with pytest.raises(IntegrityError, match="The month 2026-10 of contract"), transaction.atomic():
+        Contract.objects.filter(pk=contract.pk).update(end_date=end)
+    Contract.objects.filter(pk=contract.pk).update(end_date=NOVEMBER.start)
+
+
+def test_a_contract_that_ended_within_a_billed_month_does_not_go_on():
+    contract = a_contract("flat", end_date=dt.date(2026, 10, 20))
+    bill()
+    for end in (None, NOVEMBER.start):
+        with pytest.raises(IntegrityError, match="The month 2026-10 of contract"), transaction.atomic():
+            Contract.objects.filter(pk=contract.pk).update(end_date=end)
+
+
+# --- The law -----------------------------------------------------------------------------------------------------
+
+
+def issue(run: BillingRun, now: dt.datetime = AFTER_OCTOBER) -> BillingRun:
+    approve_run(run=run, now=now, by="grace")
+    return issue_run(run=run, on=now.date(), now=now, by="grace")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whenever_usage_arrives_each_month_ends_at_what_all_of_it_costs(seed):
+    chance = random.Random(seed)  # noqa: S311
+    model = chance.choice(["per_deed", "hybrid", "per_request"])
+    meter = "request" if model == "per_request" else "deed"
+    contract = a_contract(model, minimum_cents=chance.choice([0, 30_00]), end_date=dt.date(2027, 1, 1))
+    months = [OCTOBER, NOVEMBER, DECEMBER]
+    for step in range(6):
+        for month in months:
+            if chance.random() < 0.7:
+                at = f"{month.start:%Y-%m}-{chance.randint(1, 28):02}T12:00:00+00:00"
+                use(contract.partner, chance.randint(1, 3000 if meter == "request" else 60), at=at, meter=meter)
+        rows = list(ApiUsage.objects.filter(partner=contract.partner))
+        if rows and meter == "deed" and chance.random() < 0.6:
+            row = chance.choice(rows)
+            take_back(contract.partner, int(row.quantity) // 2, row.day)
+        now = dt.datetime(2027, 2 + step, 2, tzinfo=dt.UTC)
+        for start in due_months(now=now):
+            month = OCTOBER.month(start.year, start.month, UTC)
+            run = build_run(period=month, now=now, by="ada")
+            assert not run.entries.parked().exists()
+            issue(run, now)
+    assert late_usage() == []
+    for month in months:
+        assert billed_for(contract, month.start) == cost_of(contract, month.start, month.end)
+
+
+def billed_for(contract: Contract, month_start: dt.date) -> int:
+    """What all papers of a month ask for together, before tax."""
+    period = BilledPeriod.objects.get(contract=contract, period_start=month_start)
+    own = period.invoice.lines.exclude(kind="correction") if period.invoice else ()
+    notes = sum(
+        CreditNote.objects.filter(usage_corrections__billed_period=period).values_list("subtotal_cents", flat=True)
+    )
+    asked = sum(c for c in steps(billed_period=period) if c > 0)
+    return sum(line.amount_cents for line in own) + asked - notes
+
+
+def cost_of(contract: Contract, start: dt.date, end: dt.date) -> int:
+    used = ApiUsage.objects.filter(partner=contract.partner, day__gte=start, day__lt=end)
+    deeds = sum((row.quantity for row in used if row.event_type == "deed"), Decimal(0))
+    requests = Decimal(sum(row.requests for row in used if row.event_type == "request"))
+    return sum(line.amount_cents for line in rate(terms_of(contract), {"deed": deeds, "request": requests}))
