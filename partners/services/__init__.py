@@ -5,6 +5,18 @@ Issuing a run is the one call that is many transactions: a chunk each, so that a
 
 from __future__ import annotations
 
+from partners.services.api_keys import (
+    AlreadyRevoked,
+    AlreadyRotated,
+    MomentPast,
+    NameTaken,
+    NewKey,
+    OpensNothing,
+    make_key,
+    note_use,
+    revoke_key,
+    rotate_key,
+)
 from partners.services.billing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
 from partners.services.contracts import (
     NotADraftContract,
@@ -46,10 +58,15 @@ from partners.services.zones import UnknownTimeZone
 __all__ = [
     "AlreadyBilled",
     "AlreadyIssuing",
+    "AlreadyRevoked",
+    "AlreadyRotated",
     "InvoiceDiffers",
     "LateUsage",
     "LateUsageStands",
+    "MomentPast",
     "MonthAtWork",
+    "NameTaken",
+    "NewKey",
     "NotADraftContract",
     "NotAPreview",
     "NotAWholeMonth",
@@ -58,6 +75,7 @@ __all__ = [
     "NothingLeftToGiveBack",
     "NothingToApprove",
     "NothingToBill",
+    "OpensNothing",
     "OverlapsAnother",
     "Preview",
     "PreviewDiffers",
@@ -79,11 +97,15 @@ __all__ = [
     "due_months",
     "issue_run",
     "late_usage",
+    "make_key",
     "month_at_work",
+    "note_use",
     "planned_corrections",
     "previews",
     "record_requests",
     "record_usage",
+    "revoke_key",
+    "rotate_key",
     "running_contracts",
     "terms_of",
     "totals_of_run",
