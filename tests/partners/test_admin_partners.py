@@ -6,7 +6,6 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.urls import reverse
 
 from partners.admin.runs import change_text
 from partners.models import BillingRun, Contract, Partner
@@ -14,32 +13,10 @@ from partners.services import build_run
 from tests.back_office import signed_in, someone
 from tests.books import a_customer
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, a_partner, a_seller, use
+from tests.partners.pages import button_of, page_of, pressed
 
 pytestmark = pytest.mark.django_db
 RUNS = "/admin/partners/billingrun/"
-
-
-@pytest.fixture
-def partner_manager():
-    return signed_in(someone("Partner manager"))
-
-
-@pytest.fixture
-def finance_manager():
-    return signed_in(someone("Finance manager"))
-
-
-def page_of(row):
-    return reverse(f"admin:partners_{row._meta.model_name}_change", args=[row.pk])
-
-
-def button_of(row, name):
-    return f"{page_of(row).removesuffix('change/')}{name}/"
-
-
-def pressed(client, row, name):
-    asked = {"_selected_action": row.pk, "action": name.replace("-", "_"), "confirmed": "yes", "index": 0}
-    return client.post(button_of(row, name), asked)
 
 
 def terms(partner, **changed):
