@@ -30,6 +30,14 @@ def text(name: str, *, default: str = "") -> str:
         raise ImproperlyConfigured(f"{name} (or {name}_FILE) cannot be read: {error}") from error
 
 
+def percent(name: str, *, default: int) -> int:
+    """Read a whole number of per cent, from 1 to 999."""
+    given = text(name, default=str(default))
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 999):  # noqa: PLR2004
+        raise ImproperlyConfigured(f"{name} is {given!r}; write a whole number of per cent, from 1 to 999.")
+    return int(given)
+
+
 def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     """Read a comma-separated list."""
     return [word.strip() for word in text(name, default=",".join(default)).split(",") if word.strip()]

@@ -115,8 +115,27 @@ class BillingRunQuerySet(models.QuerySet):
         """Built or approved, and not issued: at most one per month."""
         return self.filter(status__in=(RunStatus.BUILDING, RunStatus.PREVIEW, RunStatus.APPROVED))
 
+    def touching(self, partner: Any | None) -> Self:
+        """Of all partners, or of this one alone; without a partner, every run."""
+        return self if partner is None else self.filter(Q(partner=None) | Q(partner=partner))
+
+    def within(self, partner: Any | None) -> Self:
+        """Of this partner alone; without a partner, every run."""
+        return self if partner is None else self.filter(partner=partner)
+
+    def of_all_partners(self) -> Self:
+        return self.filter(partner=None)
+
     def approved(self) -> Self:
-        return self.filter(status=RunStatus.APPROVED).order_by("period_start")
+        return self.filter(status=RunStatus.APPROVED).order_by("period_start", "pk")
+
+    def to_issue(self) -> Self:
+        """Approved, and handed over to the worker."""
+        return self.approved().filter(issue_asked_at__isnull=False)
+
+    def sending(self) -> Self:
+        """Their invoices are to be sent."""
+        return self.filter(sends=True, status__in=(RunStatus.APPROVED, RunStatus.ISSUED))
 
 
 class BillingRunEntryQuerySet(models.QuerySet):
@@ -129,6 +148,42 @@ class BillingRunEntryQuerySet(models.QuerySet):
 
     def parked(self) -> Self:
         return self.filter(state=EntryState.PARKED)
+
+    def held(self) -> Self:
+        return self.filter(state=EntryState.HELD)
+
+    def of(self, partner: Any | None) -> Self:
+        """Of one partner, or of all where none is named."""
+        return self if partner is None else self.filter(contract__partner=partner)
+
+    def to_retry(self) -> Self:
+        """Parked, or held by no person but until something is known."""
+        return self.filter(Q(state=EntryState.PARKED) | Q(state=EntryState.HELD, decided_by=""))
+
+    def bill_again(self) -> Self:
+        """Of months whose invoice was undone."""
+        return self.filter(revision__gt=1)
+
+    def left_out(self) -> Self:
+        """Neither billed nor waiting to be."""
+        return self.filter(state__in=(EntryState.PARKED, EntryState.HELD))
+
+    def in_unfinished_runs(self, month_start: dt.date) -> Self:
+        unfinished = (RunStatus.BUILDING, RunStatus.PREVIEW, RunStatus.APPROVED)
+        return self.filter(run__period_start=month_start, run__status__in=unfinished)
+
+    def with_parties(self) -> Self:
+        """With everything an invoice copies."""
+        return self.select_related("contract__partner__customer", "contract__seller")
+
+    def counting(self) -> Self:
+        """What the run comes to: everything but the parked and the held."""
+        return self.exclude(state__in=(EntryState.PARKED, EntryState.HELD))
+
+    def totals(self) -> dict[str, int]:
+        """Add up per currency, in minor units."""
+        sums = self.order_by("currency").values_list("currency").annotate(cents=Sum("total_cents"))
+        return {currency: int(cents) for currency, cents in sums}
 
     def decided(self) -> Self:
         """Billed, credited, or recorded as nothing to bill."""
@@ -184,23 +239,3 @@ class PurchaseOrderQuerySet(models.QuerySet):
 
     def valid_on(self, day: dt.date) -> Self:
         return self.filter(Q(start_date=None) | Q(start_date__lte=day), Q(end_date=None) | Q(end_date__gt=day))
-
-
-class ApiKeyQuerySet(models.QuerySet):
-    def working(self, *, at: dt.datetime) -> Self:
-        """Neither revoked nor past the moment it works until."""
-        return self.filter(Q(expiry_date=None) | Q(expiry_date__gt=at), revoked=False)
-
-    def unused_since(self, moment: dt.datetime) -> Self:
-        """Never used, or not since this moment."""
-        return self.filter(Q(last_used_at=None) | Q(last_used_at__lt=moment))
-
-    def with_usage(self, *, since: dt.date) -> Self:
-        """With `calls` and `deeds` that each key reported or served from a day on."""
-        from partners.models import ApiUsage
-
-        used = ApiUsage.objects.filter(partner=OuterRef("partner"), api_key_prefix=OuterRef("prefix"), day__gte=since)
-        sums = used.order_by().values("partner")
-        calls = sums.values(sum=Sum("requests", filter=Q(event_type=Meter.REQUEST), default=0))
-        deeds = sums.values(sum=Sum("quantity", filter=Q(event_type=Meter.DEED), default=0))
-        return self.annotate(calls=Subquery(calls), deeds=Subquery(deeds))

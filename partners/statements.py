@@ -13,16 +13,18 @@ from rich.table import Table
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.models import Document
-from partners.enums import EntryState
+from partners.enums import EntryState, FlagKind
 from partners.metering import DEED, REQUEST
-from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
 from partners.services import Preview, Unpriceable, totals_of_run
+from partners.surprises import Surprise
 
+_LEFT_OUT = (EntryState.PARKED, EntryState.HELD)
 _UNITS = {DEED: ("deed", "deeds"), REQUEST: ("request", "requests")}
 
 
-def preview_table(month: Period, found: Sequence[Preview | Unpriceable]) -> Group:
-    """Show what a month would cost, beside the month before."""
+def preview_table(month: Period, found: Sequence[Preview | Unpriceable], flagged: Sequence[Surprise]) -> Group:
+    """Show what a month would cost, beside the month before, and what surprises about it."""
     table = _table(f"Preview of {month.label()}", "Month before")
     sums: dict[str, Money] = {}
     for one in found:
@@ -30,7 +32,9 @@ def preview_table(month: Period, found: Sequence[Preview | Unpriceable]) -> Grou
             sums[one.total.currency] = sums.get(one.total.currency, Money.zero(one.total.currency)) + one.total
             table.add_row(*_named(one.contract), _usage(one.usage), str(one.total), _before(one))
     parked = [(one.contract, one.reason) for one in found if isinstance(one, Unpriceable)]
-    return Group(table, *_endings(sums.values(), parked))
+    names = {partner.pk: partner.name for partner in Partner.objects.filter(pk__in={one.partner_id for one in flagged})}
+    flags = [(FlagKind(one.kind).label, names[one.partner_id], one.sentence) for one in flagged]
+    return Group(table, *_endings(sums.values(), Parked=parked), *_flags(flags))
 
 
 def run_table(run: BillingRun) -> Group:
@@ -40,10 +44,17 @@ def run_table(run: BillingRun) -> Group:
     usage = {row.contract_id: row.usage for row in BilledPeriod.objects.filter(run=run)}
     places = dict(Document.objects.filter(invoice__billed_period__run=run).values_list("invoice_id", "file_name"))
     for entry in entries:
-        if entry.state != EntryState.PARKED:
+        if entry.state not in _LEFT_OUT:
             table.add_row(*_named(entry.contract), _usage(usage.get(entry.contract_id, {})), *_outcome(entry, places))
-    parked = [(entry.contract, entry.reason) for entry in entries if entry.state == EntryState.PARKED]
-    return Group(table, *_endings([total.total for total in totals_of_run(run)], parked))
+    parked, held = (
+        [(entry.contract, entry.reason) for entry in entries if entry.state == state] for state in _LEFT_OUT
+    )
+    flags = [
+        (flag.get_kind_display(), flag.partner.name, flag.sentence)
+        for flag in run.flags.select_related("partner").order_by("partner__name", "pk")
+    ]
+    totals = [total.total for total in totals_of_run(run)]
+    return Group(table, *_endings(totals, Parked=parked, Held=held), *_flags(flags))
 
 
 def _table(title: str, *last: str) -> Table:
@@ -79,9 +90,17 @@ def _outcome(entry: BillingRunEntry, places: Mapping[int, str]) -> tuple[str, st
     return total, str(entry.invoice), places.get(entry.invoice.pk, "waits for the worker")
 
 
-def _endings(totals: Iterable[Money], parked: Sequence[tuple[Contract, str]]) -> list[str]:
+def _endings(totals: Iterable[Money], **left_out: Sequence[tuple[Contract, str]]) -> list[str]:
     sums = [f"Total {total.currency}: {total}" for total in totals]
     return [
         *sums,
-        *(f"[bold]Parked[/bold] {escape(f'{contract} of {contract.partner}: {why}')}" for contract, why in parked),
+        *(
+            f"[bold]{state}[/bold] {escape(f'{contract} of {contract.partner}: {why}')}"
+            for state, contracts in left_out.items()
+            for contract, why in contracts
+        ),
     ]
+
+
+def _flags(flags: Iterable[tuple[str, str, str]]) -> list[str]:
+    return [f"[bold]{escape(kind)}[/bold] {escape(f'{partner}: {sentence}')}" for kind, partner, sentence in flags]

@@ -6,21 +6,24 @@ The clock only ticks; what is due is a query, so that a missed tick, or a missed
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from billing_site.kit.errors import Refused
+from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.jobs import recorded
 from billing_site.kit.periods import Period
-from partners.enums import RunStatus
-from partners.models import BillingRun
+from partners.models import BillingRun, BillingRunEntry
 from partners.services import (
     MonthAtWork,
+    MoreThanApproved,
     NothingToApprove,
+    RunUnderWay,
     approve_run,
     build_run,
     contracts_with_a_final_invoice,
@@ -34,56 +37,72 @@ log = structlog.get_logger(__name__)
 SCHEDULE = "the schedule"
 
 
+class RunsNotBuilt(Refused):
+    """A month that is due has no preview: somebody must look."""
+
+
 @shared_task
 def bill_due_months() -> str:
-    """Preview every month that is due, oldest first; people approve, unless PARTNER_RUN_AUTO_APPROVE is set."""
+    """Preview every month that is due, oldest first; people approve, unless PARTNER_RUN_AUTO_APPROVE is set.
+
+    A month that cannot be built stops no other, and fails the job in the end, so that it shows.
+    """
     now = timezone.now()
     with recorded("partners.tasks.bill_due_months", now) as job:
         said = [_preview(_month(start), now) for start in due_months(now=now)]
-        job.did("; ".join(sentence for sentence in said if sentence))
+        told = "; ".join(sentence for sentence, _ in said if sentence)
+        if not all(is_built for _, is_built in said):
+            raise RunsNotBuilt(told)
+        job.did(told)
         return job.outcome or "no month is due that is not previewed"
 
 
 @shared_task
 def issue_approved_runs() -> str:
-    """Issue what is left of approved runs, oldest first, dated the day of their approval."""
+    """Issue what is left of the approved runs handed over, oldest first, dated the day of their approval."""
     now = timezone.now()
     with recorded("partners.tasks.issue_approved_runs", now) as job:
-        job.did("; ".join([_issue(run, now) for run in BillingRun.objects.approved()]))
+        job.did("; ".join([_issue(run, now) for run in BillingRun.objects.to_issue()]))
         return job.outcome or "no approved run waits"
 
 
-def _preview(month: Period, now: dt.datetime) -> str:
-    """Build the month's run, unless one that holds all that is due waits for people already."""
-    if _is_waiting(month, now):
-        return ""
+def _preview(month: Period, now: dt.datetime) -> tuple[str, bool]:
+    """Build the month's run, unless one that holds all that is due waits already; say so, and whether there is one."""
     try:
-        run = build_run(period=month, now=now, by=SCHEDULE)
-        if settings.PARTNER_RUN_AUTO_APPROVE:
+        return ("" if _is_waiting(month, now) else _build(month, now)), True
+    except (MonthAtWork, RunUnderWay) as refusal:  # somebody is at it; the next tick looks again
+        return f"{month.label()}: {refusal}", True
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("run_not_built", month=month.label())
+        return f"{month.label()} could not be built: {sentence_of(error)}", False
+
+
+def _build(month: Period, now: dt.datetime) -> str:
+    run = build_run(period=month, now=now, by=SCHEDULE)
+    if settings.PARTNER_RUN_AUTO_APPROVE:
+        with suppress(NothingToApprove):
             approve_run(run=run, now=now, by=SCHEDULE)
-    except NothingToApprove:
-        return f"{month.label()}: every contract is parked"
-    except Refused as refusal:  # another month may still be built
-        log.warning("run_not_built", month=month.label(), reason=str(refusal))
-        return f"{month.label()}: {refusal}"
-    return f"{month.label()}: {run.entries.count()} contracts previewed, {run.entries.parked().count()} parked"
+    counts = f"{run.entries.count()} contracts previewed, {run.entries.parked().count()} parked"
+    held = run.entries.held().count()
+    return f"{month.label()}: {counts}{f', {held} held' if held else ''}"
 
 
 def _is_waiting(month: Period, now: dt.datetime) -> bool:
-    waiting = BillingRun.objects.of_month(month.start).unfinished().first()
-    if waiting is None:
-        return False
-    held = waiting.entries.values("contract")
+    waiting = BillingRun.objects.of_month(month.start).unfinished()
+    held = BillingRunEntry.objects.filter(run__in=waiting).values("contract")
     due = due_contracts(month=month, now=now).exclude(pk__in=held)
     finals = contracts_with_a_final_invoice(month=month).exclude(pk__in=held)
-    return waiting.status == RunStatus.APPROVED or not (due.exists() or finals.exists())
+    is_approved = waiting.approved().of_all_partners().exists()
+    return is_approved or (waiting.exists() and not (due.exists() or finals.exists()))
 
 
 def _issue(run: BillingRun, now: dt.datetime) -> str:
     on = (run.approved_at or now).astimezone(ZoneInfo(settings.BILLING_TIME_ZONE)).date()
     try:
-        issue_run(run=run, on=on, now=now, by=run.approved_by)
-    except MonthAtWork as refusal:
+        issue_run(run=run, on=on, now=now, by=run.issue_asked_by)
+    except (MonthAtWork, MoreThanApproved) as refusal:
         return f"{run}: {refusal}"
     totals = ", ".join(str(total.total) for total in totals_of_run(run)) or "nothing"
     return f"{run}: {run.entries.billed().count()} invoices, {totals}; {run.entries.parked().count()} parked"

@@ -26,6 +26,7 @@ _WORK = [
 _DECIDE = [
     "invoices.issue_invoice", "invoices.void_invoice", "invoices.write_off_invoice", "invoices.add_creditnote",
     "partners.add_billingrun", "partners.change_billingrun", "partners.approve_billingrun",
+    "partners.hold_billingrun", "partners.issue_billingrun", "partners.send_billingrun",
     "payments.replay_stripeevent",
 ]  # fmt: skip
 _CONTRACTS = [

@@ -21,6 +21,10 @@ class BillingRun(models.Model):
 
     period_start = models.DateField()
     period_end = models.DateField(help_text="Exclusive.")
+    partner = models.ForeignKey(
+        Partner, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="Empty: all partners."
+    )
+    change_percent = models.PositiveSmallIntegerField(default=30, help_text="From this change on, a month is flagged.")
     status = models.CharField(max_length=12, choices=RunStatus.choices, default=RunStatus.BUILDING)
     started_by = models.CharField(max_length=150)
     started_at = models.DateTimeField()
@@ -29,24 +33,33 @@ class BillingRun(models.Model):
     approved_totals = models.JSONField(
         default=dict, blank=True, editable=False, help_text="Minor units per currency, locked at approval."
     )
+    issue_asked_by = models.CharField(max_length=150, blank=True)
+    issue_asked_at = models.DateTimeField(null=True, blank=True, help_text="From then on the worker issues it.")
     sends = models.BooleanField(default=False, help_text="Send each invoice as soon as its document is kept.")
+    sends_by = models.CharField(max_length=150, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = BillingRunQuerySet.as_manager()
 
     class Meta:
-        permissions = [("approve_billingrun", "Can approve and issue billing runs")]
+        permissions = [
+            ("approve_billingrun", "Can approve billing runs"),
+            ("hold_billingrun", "Can hold partners of billing runs and release them"),
+            ("issue_billingrun", "Can issue approved billing runs"),
+            ("send_billingrun", "Can send the invoices of billing runs"),
+        ]
         constraints = [
             models.CheckConstraint(condition=one_of("status", RunStatus), name="billing_run_status_known"),
             models.UniqueConstraint(
-                fields=["period_start"],
+                fields=["period_start", "partner"],
                 condition=Q(status__in=(RunStatus.BUILDING, RunStatus.PREVIEW, RunStatus.APPROVED)),
-                name="one_unfinished_run_per_month",
+                nulls_distinct=False,
+                name="one_unfinished_run_per_month_and_scope",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.period_start:%Y-%m}"
+        return f"{self.period_start:%Y-%m}" + (f" of {self.partner}" if self.partner else "")
 
 
 class BillingRunEntry(models.Model):
@@ -64,6 +77,7 @@ class BillingRunEntry(models.Model):
     previous_total_cents = CentsField(null=True, blank=True, help_text="The month before, for comparison.")
     lines = models.JSONField(default=list)
     usage = models.JSONField(default=dict, help_text="The quantities per meter that the lines price.")
+    previous_usage = models.JSONField(default=dict, help_text="The same of the month before, as it was billed.")
     corrections = models.JSONField(
         default=list, help_text="Late usage of billed months: what is asked for or given back."
     )

@@ -13,7 +13,7 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import draft_invoice, issue_invoices
-from partners.enums import EntryKind, EntryState
+from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, PurchaseOrder
 from partners.services.corrections import (
     PlannedCorrection,
@@ -31,6 +31,10 @@ class PreviewDiffers(Refused):
     """What would be billed now is not what was approved; it is not billed silently."""
 
 
+class RunNotApproved(Refused):
+    """The run was canceled, or its approval is gone, while it was about to be billed."""
+
+
 class AlreadyBilled(Refused):
     """The month of this contract is billed."""
 
@@ -43,8 +47,8 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
     """Bill these entries together; where they fail together, each alone, so that only the failing one is parked."""
     try:
         _bill_together(run=run, ids=ids, on=on, now=now, by=by)
-    except (OperationalError, InterfaceError):
-        raise  # PostgreSQL went away or chose us as the victim of a deadlock: nothing is wrong with the contracts
+    except (OperationalError, InterfaceError, RunNotApproved):
+        raise  # PostgreSQL went away, chose us as a deadlock's victim, or the run is: nothing is wrong with contracts
     except Exception as error:
         log.exception("billing_chunk_failed", run=str(run), entries=len(ids))
         if len(ids) == 1:
@@ -56,6 +60,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
 
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
+    _refuse_unapproved(run)
     drafted = [(entry, invoice) for entry, invoice in _draft_each(run, _claimed(ids), on, now, by) if invoice]
     if not drafted:
         return
@@ -66,6 +71,13 @@ def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a broken promise is heard here, where it can be isolated
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _refuse_unapproved(run: BillingRun) -> None:
+    """Hold the run's row while a chunk of it is billed: who cancels it waits, and who canceled it is heard."""
+    held = BillingRun.objects.select_for_update(of=("self",), no_key=True).get(pk=run.pk)
+    if held.status not in (RunStatus.APPROVED, RunStatus.ISSUED):
+        raise RunNotApproved(f"The run of {run} is {held.get_status_display().lower()}; nothing more of it is billed.")
 
 
 def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:

@@ -153,7 +153,7 @@ def test_the_printed_invoice_reads_as_the_contract_was_agreed(four_contracts):
         capture_output=True,
         check=True,
     ).stdout.decode()
-    explained = "155 deeds, 100 included, 55 at $0.40"
+    explained = "155 deeds, 100 included, 55 at USD 0.40"
     for words in ("PO-88213", "$522.00", explained, "Usage details", "1\u201331 Oct 2026"):
         assert words in text
 
@@ -173,11 +173,19 @@ def test_the_last_full_month_is_billed_where_none_is_named(four_contracts):
 
 
 def test_one_partner_is_billed_alone_and_the_rest_later(four_contracts):
-    build_run(period=OCTOBER, now=AFTER_OCTOBER, by="the schedule")
+    everybody = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="the schedule")
     assert "Total EUR: EUR 1062.43" in bill_partners("--month", "2026-10", "--partner", "Deedworks", "--no-documents")
     assert Invoice.objects.count() == 1
+    everybody.refresh_from_db()
+    assert (everybody.status, everybody.entries.held().get().contract) == ("preview", four_contracts["per_deed"])
     assert "Total USD: USD 1022.00" in bill_partners("--month", "2026-10", "--no-documents")
     assert Invoice.objects.count() == 4
+
+
+def test_what_surprises_is_told_before_and_after(four_contracts):
+    said = bill_partners("--month", "2026-10", "--dry-run")
+    assert "New Deedworks: First month of this partner: EUR 1062.43." in said
+    assert "New Deedworks" in bill_partners("--month", "2026-10", "--no-documents")
 
 
 def test_a_parked_contract_is_told_and_stops_nobody(four_contracts):

@@ -31,6 +31,7 @@ from partners.services import (
     planned_corrections,
     previews,
     running_contracts,
+    surprises_of,
     unbilled_contracts,
 )
 from partners.statements import preview_table, run_table
@@ -47,8 +48,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--partner",
             metavar="NAME",
-            help="Bill this partner only; an approved run that was interrupted is finished first.",
+            help="Bill this partner only; a preview of all partners stays, and holds this one.",
         )
+        parser.add_argument("--send", action="store_true", help="Send each invoice as soon as its document is kept.")
         parser.add_argument("--dry-run", action="store_true", help="Show what would be billed and keep nothing.")
         parser.add_argument("--no-documents", action="store_true", help="Leave the PDFs to the worker.")
 
@@ -61,7 +63,7 @@ class Command(BaseCommand):
             return
         _refuse_running(month, now)
         try:
-            self._bill(month, partner, now=now, documents=not options["no_documents"])
+            self._bill(month, partner, now=now, documents=not options["no_documents"], sends=options["send"])
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 
@@ -72,13 +74,14 @@ class Command(BaseCommand):
         if not found:
             self.console.print(f"Nothing to bill for {month.label()}.")
             return
-        self.console.print(preview_table(month, found))
+        flagged = surprises_of(period=month, found=found, looks_beyond=partner is None)
+        self.console.print(preview_table(month, found, flagged))
         self.console.print("A dry run: nothing was kept.")
 
-    def _bill(self, month: Period, partner: Partner | None, *, now: dt.datetime, documents: bool) -> None:
+    def _bill(self, month: Period, partner: Partner | None, *, now: dt.datetime, documents: bool, sends: bool) -> None:
         by = _typed_by()
         with month_at_work(month.start):  # from preview to issue: nobody slips in between
-            runs = [*self._interrupted(month, now), *self._fresh(month, partner, now=now, by=by)]
+            runs = [*self._interrupted(month, partner, now), *self._fresh(month, partner, now=now, by=by, sends=sends)]
         if documents:
             self._keep_documents(month)
         for run in runs:
@@ -87,15 +90,17 @@ class Command(BaseCommand):
             self.console.print(f"Not over yet in {contract.billing_time_zone}: {contract} of {contract.partner}.")
         _refuse_parked(runs)
 
-    def _interrupted(self, month: Period, now: dt.datetime) -> list[BillingRun]:
-        """Finish what an approved run left behind, before anything new is previewed."""
-        waiting = BillingRun.objects.of_month(month.start).approved()
+    def _interrupted(self, month: Period, partner: Partner | None, now: dt.datetime) -> list[BillingRun]:
+        """Finish what approved runs of the same scope left behind, before anything new is previewed."""
+        waiting = BillingRun.objects.of_month(month.start).approved().within(partner)
         return [issue_run(run=run, on=_day(run.approved_at or now), now=now, by=run.approved_by) for run in waiting]
 
-    def _fresh(self, month: Period, partner: Partner | None, *, now: dt.datetime, by: str) -> list[BillingRun]:
+    def _fresh(
+        self, month: Period, partner: Partner | None, *, now: dt.datetime, by: str, sends: bool
+    ) -> list[BillingRun]:
         try:
             run = build_run(period=month, now=now, by=by, partner=partner)
-            run = approve_run(run=run, now=now, by=by)
+            run = approve_run(run=run, now=now, by=by, sends=sends)
         except NothingToBill as nothing:
             self.console.print(str(nothing))
             return []

@@ -1,0 +1,199 @@
+"""How a run comes to be: which contracts are due, what each would come to, what surprises, and what gives way to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+
+from billing_site.kit.errors import Refused
+from billing_site.kit.periods import Period
+from partners.enums import EntryState, RunStatus
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
+from partners.services.before import keep_holds, note_usage_before
+from partners.services.corrections import (
+    PlannedCorrection,
+    contracts_with_a_final_invoice,
+    planned_corrections,
+    refuse_standing_corrections,
+)
+from partners.services.due import due_contracts
+from partners.services.flagging import facts_of, flag_entries
+from partners.services.locks import month_at_work
+from partners.services.previews import Preview, Unpriceable, previews, unpriceable
+from partners.services.runs import cancel_run
+from partners.services.zones import zone_named
+from partners.surprises import Surprise, surprises
+
+Late = dict[int, tuple[PlannedCorrection, ...]]
+ALONE = "In a run of this partner alone; release it if that run is canceled."
+
+
+class NotAWholeMonth(Refused):
+    """Runs bill calendar months."""
+
+
+class NothingToBill(Refused):
+    """Every contract of the month is billed, or none is due."""
+
+
+class RunUnderWay(Refused):
+    """An approved run of the month is not finished; it comes first."""
+
+
+class NotUndone(Refused):
+    """A month is billed again only after its invoice was voided or credited in full."""
+
+
+def build_run(
+    *,
+    period: Period,
+    now: dt.datetime,
+    by: str,
+    partner: Partner | None = None,
+    change_percent: int | None = None,
+) -> BillingRun:
+    """Preview every contract due for a month (or one partner's), beside the month before; the failing are parked.
+
+    What surprises is flagged, a change from `change_percent` on (by default as the settings say). A preview nobody
+    approved gives way to the new one; one of all partners stays beside a run of one, which it then holds.
+    Raises NotAWholeMonth, NothingToBill, RunUnderWay, MonthAtWork.
+    """
+    _refuse_other_spans(period)
+    with month_at_work(period.start), transaction.atomic():
+        contracts = _contracts_to_bill(period, now, partner)
+        if not contracts:
+            raise NothingToBill(f"Nothing to bill for {period.label()}.")
+        _clear_the_way(period, partner, now)
+        run = _new_run(period, now, by, partner=partner, change_percent=change_percent)
+        _keep(run, period, found_for(contracts, period))
+        return run
+
+
+def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> BillingRun:
+    """Preview a month of a contract once more, as its next revision, after its invoice was voided or credited in full.
+
+    Raises NotUndone, LateUsageStands, RunUnderWay, MonthAtWork.
+    """
+    contract, start = billed_period.contract, billed_period.period_start
+    month = month_starting(start)
+    with month_at_work(start), transaction.atomic():
+        if not BilledPeriod.objects.latest_revisions().undone().filter(pk=billed_period.pk).exists():
+            raise NotUndone(f"{billed_period} is billed; void its invoice or credit it in full before billing again.")
+        refuse_standing_corrections(contract=contract, month_start=start)
+        if BillingRun.objects.of_month(start).unfinished().within(contract.partner).exists():
+            raise RunUnderWay(f"A run of {month.label()} is not finished; issue or cancel it first.")
+        run = _new_run(month, now, by, partner=contract.partner)
+        _keep(run, month, list(previews(contracts=[contract], month=month)), revision=billed_period.revision + 1)
+        return run
+
+
+def surprises_of(*, period: Period, found: Sequence[Preview | Unpriceable], looks_beyond: bool) -> list[Surprise]:
+    """Say what would be flagged if these previews were kept; nothing is written."""
+    entries = [note_preview(BillingRunEntry(contract=one.contract), one) for one in found]
+    note_usage_before(entries, month=period)
+    facts = facts_of(month=period, found=found, entries=entries, looks_beyond=looks_beyond)
+    return list(surprises(facts, change_percent=settings.PARTNER_RUN_CHANGE_PERCENT))
+
+
+def note_preview(entry: BillingRunEntry, found: Preview | Unpriceable) -> BillingRunEntry:
+    """Write on an entry, unsaved, what its month would come to, or why that cannot be said."""
+    entry.currency, entry.previous_total_cents = found.contract.currency, found.previous_total_cents
+    if isinstance(found, Unpriceable):
+        entry.state, entry.reason = EntryState.PARKED, found.reason
+        entry.total_cents, entry.lines, entry.usage, entry.corrections = 0, [], {}, []
+    else:
+        entry.state, entry.reason, entry.kind = EntryState.PREVIEWED, "", found.kind
+        entry.total_cents, entry.lines = found.total_cents, found.lines_as_json()
+        entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
+    return entry
+
+
+def month_starting(start: dt.date) -> Period:
+    """Return a run's calendar month; each contract lives it in its own time zone."""
+    return Period.month(start.year, start.month, zone_named("UTC", of="A run"))
+
+
+def found_for(contracts: Sequence[Contract], month: Period) -> list[Preview | Unpriceable]:
+    """Work out these contracts with the late usage they carry; who fails at that is parked, and parks nobody else."""
+    late, failed = _late_usage(contracts, month)
+    found = previews(contracts=contracts, month=month, corrections=late)
+    return [
+        replace(unpriceable(one.contract, error), previous_total_cents=one.previous_total_cents) if error else one
+        for one in found
+        for error in [failed.get(one.contract.partner_id)]
+    ]
+
+
+def _late_usage(contracts: Sequence[Contract], month: Period) -> tuple[Late, dict[int, Exception]]:
+    """Plan late usage for all at once; where that fails, partner by partner, so that only the failing one is left."""
+    try:
+        return planned_corrections(contracts=contracts, month=month), {}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # noqa: BLE001 - whoever caused it is found below
+        planned: Late = {}
+        failed: dict[int, Exception] = {}
+        for partner, theirs in groupby(sorted(contracts, key=_partner), key=_partner):
+            try:
+                planned |= planned_corrections(contracts=list(theirs), month=month)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # noqa: BLE001 - told as the reason of the parked entries
+                failed[partner] = error
+        return planned, failed
+
+
+def _partner(contract: Contract) -> int:
+    return contract.partner_id
+
+
+def _contracts_to_bill(period: Period, now: dt.datetime, partner: Partner | None) -> list[Contract]:
+    """Return those whose month is due, then those that are over and owe a final invoice for late usage."""
+    due = due_contracts(month=period, now=now, partner=partner).with_parties()
+    return [*due, *contracts_with_a_final_invoice(month=period, partner=partner).with_parties().order_by("pk")]
+
+
+def _new_run(
+    month: Period, now: dt.datetime, by: str, *, partner: Partner | None, change_percent: int | None = None
+) -> BillingRun:
+    return BillingRun.objects.create(
+        period_start=month.start,
+        period_end=month.end,
+        partner=partner,
+        change_percent=change_percent or settings.PARTNER_RUN_CHANGE_PERCENT,
+        status=RunStatus.PREVIEW,
+        started_by=by,
+        started_at=now,
+    )
+
+
+def _keep(run: BillingRun, month: Period, found: Sequence[Preview | Unpriceable], *, revision: int = 1) -> None:
+    entries = [note_preview(BillingRunEntry(run=run, contract=one.contract, revision=revision), one) for one in found]
+    note_usage_before(entries, month=month)
+    keep_holds(entries, month=month)
+    BillingRunEntry.objects.bulk_create(entries, batch_size=500)
+    flag_entries(run=run, month=month, found=found, entries=entries, looks_beyond=run.partner_id is None)
+
+
+def _refuse_other_spans(period: Period) -> None:
+    if period != Period.month(period.start.year, period.start.month, period.zone):
+        raise NotAWholeMonth(f"{period.start} to {period.last_day} is no calendar month; runs bill whole months.")
+
+
+def _clear_the_way(period: Period, partner: Partner | None, now: dt.datetime) -> None:
+    """Refuse to pass an approved run, cancel previews of the same contracts, and let the one of all hold a single."""
+    unfinished = BillingRun.objects.of_month(period.start).unfinished().touching(partner)
+    for earlier in unfinished.select_for_update(of=("self",)).select_related("partner"):
+        stays = partner is not None and earlier.partner_id is None
+        theirs = earlier.entries.waiting().of(partner)
+        if earlier.status == RunStatus.APPROVED and (not stays or theirs.exists()):
+            raise RunUnderWay(f"The run of {earlier} is approved and not finished; issue it first.")
+        if stays:
+            theirs.update(state=EntryState.HELD, reason=ALONE, decided_by="")
+        elif partner is not None or not earlier.entries.bill_again().exists():
+            cancel_run(run=earlier, now=now)

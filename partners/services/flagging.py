@@ -1,0 +1,146 @@
+"""Flags of a run: the facts are gathered with a fixed number of queries, `partners.surprises` says what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Sum
+
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+from partners.enums import Meter
+from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, RunFlag
+from partners.services.corrections import PlannedCorrection
+from partners.services.previews import METER_OF, Preview, Unpriceable
+from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, surprises
+
+Found = Preview | Unpriceable
+
+
+def flag_entries(
+    *,
+    run: BillingRun,
+    month: Period,
+    found: Sequence[Found],
+    entries: Sequence[BillingRunEntry],
+    looks_beyond: bool,
+) -> list[RunFlag]:
+    """Write the flags of these entries, and where it `looks_beyond`, of partners that have none; return them."""
+    entry_of = {entry.contract_id: entry for entry in entries}
+    facts = facts_of(month=month, found=found, entries=entries, looks_beyond=looks_beyond)
+    flags = [
+        RunFlag(
+            run=run,
+            entry=entry_of.get(one.contract_id or 0),
+            partner_id=one.partner_id,
+            kind=one.kind,
+            sentence=one.sentence,
+        )
+        for one in surprises(facts, change_percent=run.change_percent)
+    ]
+    return RunFlag.objects.bulk_create(flags, batch_size=1000)
+
+
+def facts_of(
+    *, month: Period, found: Sequence[Found], entries: Sequence[BillingRunEntry], looks_beyond: bool
+) -> RunFacts:
+    """Gather what can surprise; `entries` carry the figures of the month before."""
+    partners = {one.contract.partner_id for one in found}
+    return RunFacts(
+        month=month.label(),
+        before=month.previous_month().label(),
+        contracts=list(_contracts(month, found, entries)),
+        gone=list(_gone(month, partners)) if looks_beyond else (),
+        unagreed=list(_unagreed(month)) if looks_beyond else (),
+    )
+
+
+def _contracts(month: Period, found: Sequence[Found], entries: Sequence[BillingRunEntry]) -> Iterator[ContractMonth]:
+    entry_of = {entry.contract_id: entry for entry in entries}
+    known = _billed_partners(month, found)
+    never_used = _never_used(found)
+    for one in found:
+        contract, entry = one.contract, entry_of[one.contract.pk]
+        yield ContractMonth(
+            contract_id=contract.pk,
+            partner_id=contract.partner_id,
+            begun=contract.start_date,
+            is_new_partner=contract.partner_id not in known,
+            total=one.total if isinstance(one, Preview) else None,
+            previous=_previous(entry),
+            rates=METER_OF.get(contract.pricing_model, ""),
+            usage=one.usage if isinstance(one, Preview) else {},
+            previous_usage={meter: Decimal(count) for meter, count in entry.previous_usage.items()},
+            was_ever_used=contract.pk not in never_used,
+            late=[_late(correction) for correction in one.corrections] if isinstance(one, Preview) else (),
+        )
+
+
+def _late(correction: PlannedCorrection) -> str:
+    return f"{correction.billed_period.period_start:%Y-%m}: {correction.explanation}."
+
+
+def _previous(entry: BillingRunEntry) -> Money | None:
+    return None if entry.previous_total_cents is None else Money(entry.previous_total_cents, entry.currency)
+
+
+def _billed_partners(month: Period, found: Sequence[Found]) -> set[int]:
+    """Return which of these partners were billed for any earlier month."""
+    partners = {one.contract.partner_id for one in found}
+    earlier = BilledPeriod.objects.filter(contract__partner__in=partners, period_start__lt=month.start)
+    return set(earlier.values_list("contract__partner", flat=True).distinct())
+
+
+def _never_used(found: Sequence[Found]) -> set[int]:
+    """Return the contracts that rate usage of which none was counted, in this month or before."""
+    unused = [one.contract.pk for one in found if isinstance(one, Preview) and _used_nothing(one)]
+    counted = ApiUsage.objects.filter(partner=OuterRef("partner"), day__gte=OuterRef("start_date"))
+    of_meter = Q(pk__in=[])
+    for model, meter in METER_OF.items():
+        of_meter |= Q(Exists(counted.filter(event_type=meter)), pricing_model=model)
+    return set(Contract.objects.filter(pk__in=unused).exclude(of_meter).values_list("pk", flat=True))
+
+
+def _used_nothing(one: Preview) -> bool:
+    meter = METER_OF.get(one.contract.pricing_model)
+    return meter is not None and not one.usage.get(meter)
+
+
+def _gone(month: Period, partners: set[int]) -> Iterator[GonePartner]:
+    """Find who was billed an amount for the month before, and neither is in the run nor billed for this month."""
+    here = BilledPeriod.objects.of_month(month.start).filter(contract__partner=OuterRef("contract__partner"))
+    rows = (
+        BilledPeriod.objects.of_month(month.previous_month().start)
+        .filter(~Exists(here), invoice__total_cents__gt=0)
+        .exclude(contract__partner__in=partners)
+        .order_by("contract__partner__name", "invoice__currency")
+        .values_list("contract__partner", "invoice__currency")
+        .annotate(cents=Sum("invoice__total_cents"))
+    )
+    billed: dict[int, list[Money]] = {}
+    for partner, currency, cents in rows:
+        billed.setdefault(partner, []).append(Money(int(cents), currency))
+    return (GonePartner(partner_id=partner, billed=amounts) for partner, amounts in billed.items())
+
+
+def _unagreed(month: Period) -> Iterator[UnagreedUsage]:
+    rows = ApiUsage.objects.within(start=month.start, end=month.end).without_contract()
+    sums = rows.order_by("partner__name", "event_type").values("partner", "event_type")
+    for row in sums.annotate(
+        quantity=Sum("quantity"),
+        calls=Sum("requests"),
+        days=Count("day", distinct=True),
+        first=Min("day"),
+        last=Max("day"),
+    ):
+        quantity = Decimal(row["calls"]) if row["event_type"] == Meter.REQUEST else row["quantity"]
+        if quantity:
+            yield UnagreedUsage(
+                partner_id=row["partner"],
+                meter=row["event_type"],
+                quantity=quantity,
+                days=row["days"],
+                first=row["first"],
+                last=row["last"],
+            )
