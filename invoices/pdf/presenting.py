@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from itertools import accumulate, pairwise
 from typing import Any
 
 from invoices.canonical import CanonicalInvoice, CanonicalLine, Party, TaxSum
@@ -15,6 +16,7 @@ from invoices.pdf.usage import present_usage
 from invoices.pdf.wording import Wording
 
 KEPT_TOGETHER = 2  # lines that go with the totals to their page
+_GAP = "\N{EM SPACE}"
 _RUNNER_LENGTH = 48  # a running head is one line
 _BY_RATE = {"", "S", "Z", "L", "M"}  # categories of EN 16931 that their rate explains
 _EXPLAINED = {"AE", "G", "K"}  # categories whose reason is the same for every invoice
@@ -40,7 +42,7 @@ class PrintedParty:
 
 @dataclass(frozen=True, slots=True)
 class PrintedLine:
-    """One line of the invoice table."""
+    """One line of the invoice table, and what is said above it or below it where a page breaks there."""
 
     description: str
     details: tuple[str, ...]
@@ -49,6 +51,8 @@ class PrintedLine:
     per: str
     tax: str
     amount: str
+    brought: str
+    carried: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def present(invoice: CanonicalInvoice) -> dict[str, Any]:
     """Return the context of `invoices/invoice.html`."""
     say = Wording(invoice.language, invoice.currency)
     title, number = say(invoice.kind), invoice.number or say("draft")
-    lines = [_line(line, say) for line in invoice.lines]
+    lines = _lines(invoice, say)
     return {
         "words": LABELS[invoice.language],
         "language": invoice.language,
@@ -190,7 +194,15 @@ def _columns(invoice: CanonicalInvoice, lines: list[PrintedLine], say: Wording) 
     return columns(say("description"), [*(price if _shows_price(invoice) else ()), *tax, amount])
 
 
-def _line(line: CanonicalLine, say: Wording) -> PrintedLine:
+def _lines(invoice: CanonicalInvoice, say: Wording) -> list[PrintedLine]:
+    sums = ["", *(say.money(cents) for cents in accumulate(line.amount_cents for line in invoice.lines))]
+    return [
+        _line(line, say, before=before, after=after)
+        for line, (before, after) in zip(invoice.lines, pairwise(sums), strict=True)
+    ]
+
+
+def _line(line: CanonicalLine, say: Wording, *, before: str, after: str) -> PrintedLine:
     span = say.span(line.service_start, line.service_end) if line.service_start and line.service_end else ""
     return PrintedLine(
         description=line.description,
@@ -200,6 +212,8 @@ def _line(line: CanonicalLine, say: Wording) -> PrintedLine:
         per=say("per", size=say.number(line.package_size)) if line.package_size != 1 else "",
         tax=say.percent(line.tax_rate),
         amount=say.money(line.amount_cents),
+        brought=f"{say('brought_forward')}{_GAP}{before}" if before else "",
+        carried=f"{say('carried_forward')}{_GAP}{after}",
     )
 
 
