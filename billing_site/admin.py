@@ -34,6 +34,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Contracts", "contract", "partners.Contract"),
         ("Billing runs", "play_circle", "partners.BillingRun"),
         ("Billed periods", "event_available", "partners.BilledPeriod"),
+        ("Late usage", "history", "partners.Correction"),
         ("Usage by day", "monitoring", "partners.ApiUsage"),
         ("Usage events", "data_usage", "partners.UsageEvent"),
         ("Partner keys", "key", "partners.PartnerApiKey"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework.request import Request
 
 from billing_site.kit.api.keys import HasScope, KeyAuthentication, KeyHolder
 from partners.models import Partner, PartnerApiKey
+from partners.services import note_use
 
 
 class PartnerKeyHolder(KeyHolder):
@@ -29,6 +31,7 @@ class PartnerKeyAuthentication(KeyAuthentication):
         return PartnerApiKey.objects.filter(partner__is_active=True).select_related("partner")
 
     def holder(self, key: Any) -> PartnerKeyHolder:
+        note_use(key=key, now=timezone.now())
         return PartnerKeyHolder(key)
 
 

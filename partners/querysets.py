@@ -239,3 +239,23 @@ class PurchaseOrderQuerySet(models.QuerySet):
 
     def valid_on(self, day: dt.date) -> Self:
         return self.filter(Q(start_date=None) | Q(start_date__lte=day), Q(end_date=None) | Q(end_date__gt=day))
+
+
+class ApiKeyQuerySet(models.QuerySet):
+    def working(self, *, at: dt.datetime) -> Self:
+        """Neither revoked nor past the moment it works until."""
+        return self.filter(Q(expiry_date=None) | Q(expiry_date__gt=at), revoked=False)
+
+    def unused_since(self, moment: dt.datetime) -> Self:
+        """Never used, or not since this moment."""
+        return self.filter(Q(last_used_at=None) | Q(last_used_at__lt=moment))
+
+    def with_usage(self, *, since: dt.date) -> Self:
+        """With `calls` and `deeds` that each key reported or served from a day on."""
+        from partners.models import ApiUsage
+
+        used = ApiUsage.objects.filter(partner=OuterRef("partner"), api_key_prefix=OuterRef("prefix"), day__gte=since)
+        sums = used.order_by().values("partner")
+        calls = sums.values(sum=Sum("requests", filter=Q(event_type=Meter.REQUEST), default=0))
+        deeds = sums.values(sum=Sum("quantity", filter=Q(event_type=Meter.DEED), default=0))
+        return self.annotate(calls=Subquery(calls), deeds=Subquery(deeds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing_site.kit.exports import Field, SafeResource
-from partners.models import ApiUsage, BilledPeriod, UsageEvent
+from partners.models import ApiUsage, BilledPeriod, Correction, UsageEvent
 
 
 class ApiUsageResource(SafeResource):
@@ -62,3 +62,22 @@ class BilledPeriodResource(SafeResource):
 
     def filter_export(self, queryset: Any, **_: Any) -> Any:
         return queryset.select_related("contract__partner", "invoice")
+
+
+class CorrectionResource(SafeResource):
+    partner_name = Field(attribute="billed_period__contract__partner__name", column_name="partner_name", readonly=True)
+    reference = Field(attribute="billed_period__contract__reference", column_name="contract_reference", readonly=True)
+    period_start = Field(attribute="billed_period__period_start", column_name="period_start", readonly=True)
+    invoice_number = Field(attribute="invoice__invoice_number", column_name="invoice_number", readonly=True)
+    credit_note_number = Field(attribute="credit_note__number", column_name="credit_note_number", readonly=True)
+
+    class Meta:
+        model = Correction
+        fields = (
+            "id", "billed_period", "partner_name", "reference", "period_start", "sequence", "currency", "net_cents",
+            "invoice_number", "credit_note_number", "run", "usage", "created_at",
+        )  # fmt: skip
+        export_order = fields
+
+    def filter_export(self, queryset: Any, **_: Any) -> Any:
+        return queryset.select_related("billed_period__contract__partner", "invoice", "credit_note")

@@ -1,16 +1,21 @@
-"""Owns the shapes of what a contract agrees on: flat, per deed, hybrid, per request. No framework."""
+"""Owns the shapes of what a contract agrees on: flat, per deed, hybrid, per request; tiers. No framework."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, TypeVar
+from itertools import pairwise
+from typing import Any, Final, Literal, Required, TypedDict, TypeVar, Unpack
 
 from billing_site.kit.money import Money
 
 PackageRounding = Literal["up", "exact"]
+TierMode = Literal["graduated", "volume"]
 
 _PACKAGE_OF_REQUESTS: Final = 1000
+_NO_DISCOUNT: Final = Decimal(0)
+_NOT_BELOW_ZERO: Final = ("minimum_cents", "maximum_cents", "monthly_fee_cents", "unit_price", "included")
 _Price = TypeVar("_Price", int, Decimal)
 
 
@@ -26,28 +31,63 @@ class ImpossibleTerms(ValueError):
     """No price, fee, minimum or included quantity is negative, and a package holds at least one unit."""
 
 
+class ImpossibleTiers(ImpossibleTerms):
+    """Tiers rise, the last one is open, and packages that round up fit into them."""
+
+
 class UnknownPricingModel(ValueError):
     """Contracts are flat, per_deed, hybrid or per_request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Units beyond the included, up to and with `up_to` (None: all further ones), at `unit_price` per package."""
+
+    up_to: int | None
+    unit_price: Decimal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Agreed:
-    """What every pricing model has: a currency, and a floor for the month in its minor units."""
+    """What every model has: a currency, and in its minor units a floor and a ceiling for the month, before tax.
+
+    The discount (a fraction) comes off fee and usage; floor and ceiling hold what is left of them.
+    """
 
     currency: str
+    discount_rate: Decimal = _NO_DISCOUNT
     minimum_cents: int = 0
+    maximum_cents: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse terms nobody can have signed."""
         Money(self.minimum_cents, self.currency)
-        for name in ("minimum_cents", "monthly_fee_cents", "unit_price", "included"):
-            value = getattr(self, name, 0)
-            if not (isinstance(value, int | Decimal) and Decimal(value).is_finite() and value >= 0):
-                msg = f"{name} is {value!s}: terms know exact numbers, none below zero."
-                raise ImpossibleTerms(msg)
-        if getattr(self, "package_size", 1) < 1:
-            msg = "A package holds at least one unit."
+        for name in _NOT_BELOW_ZERO:
+            _refuse_below_zero(name, getattr(self, name, None))
+        _refuse_other_fractions(self.discount_rate)
+        if self.maximum_cents is not None and self.maximum_cents < max(self.minimum_cents, 1):
+            msg = "The maximum of a month is above zero and not below its minimum."
             raise ImpossibleTerms(msg)
+        if isinstance(self, _Metered):
+            _refuse_impossible_prices(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Metered(_Agreed):
+    """What every model with a meter has: one price for the units beyond those included, or tiers of prices.
+
+    `graduated` tiers price each unit by the tier it lies in, `volume` tiers all units by the tier that is reached.
+    """
+
+    unit_price: Decimal | None = None
+    tiers: tuple[Tier, ...] = ()
+    tier_mode: TierMode = "graduated"
+    included: Decimal = Decimal(0)
+
+    @property
+    def prices(self) -> tuple[Tier, ...]:
+        """The tiers; one price is a single open one."""
+        return self.tiers or (Tier(None, self.unit_price or Decimal(0)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,46 +98,52 @@ class Flat(_Agreed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PerDeed(_Agreed):
+class PerDeed(_Metered):
     """So many major units for each deed beyond those included."""
-
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hybrid(_Agreed):
+class Hybrid(_Metered):
     """A base fee that includes some deeds, and a price for each one beyond."""
 
     monthly_fee_cents: int
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PerRequest(_Agreed):
+class PerRequest(_Metered):
     """So many major units for each package of requests; `rounding` says whether a begun package counts whole."""
 
-    unit_price: Decimal
-    included: Decimal = Decimal(0)
     package_size: int = _PACKAGE_OF_REQUESTS
     rounding: PackageRounding = "up"
 
+    @property
+    def step(self) -> int:
+        """The units that are billed at once."""
+        return self.package_size if self.rounding == "up" else 1
 
-Priced = PerDeed | Hybrid | PerRequest
-Terms = Flat | Priced
+
+Metered = PerDeed | Hybrid | PerRequest
+Terms = Flat | Metered
+
+
+class _AgreedByAll(TypedDict, total=False):
+    currency: Required[str]
+    discount_rate: Decimal
+    minimum_cents: int
+    maximum_cents: int | None
 
 
 def terms_for(
     *,
     pricing_model: str,
-    currency: str,
     monthly_fee_cents: int | None = None,
     unit_price: Decimal | None = None,
+    tiers: Sequence[Tier] = (),
+    tier_mode: TierMode = "graduated",
     included: Decimal = Decimal(0),
-    minimum_cents: int = 0,
     package_size: int = _PACKAGE_OF_REQUESTS,
     rounding: PackageRounding = "up",
+    **agreed: Unpack[_AgreedByAll],
 ) -> Terms:
     """Read terms as a contract stores them; raise ContractWithoutPrice where its model's price is missing."""
 
@@ -106,31 +152,65 @@ def terms_for(
             raise ContractWithoutPrice(pricing_model, name)
         return price
 
+    def metered(unit: str) -> dict[str, Any]:
+        price = unit_price if tiers else needed(unit_price, f"a price per {unit}")
+        prices = {"unit_price": price, "tiers": tuple(tiers), "tier_mode": tier_mode if tiers else "graduated"}
+        return {**agreed, **prices, "included": included}
+
     match pricing_model:
         case "flat":
             # A flat contract at zero is a fee somebody forgot: it could never bill anything.
-            fee = needed(monthly_fee_cents or None, "a monthly fee")
-            return Flat(currency=currency, minimum_cents=minimum_cents, monthly_fee_cents=fee)
+            return Flat(**agreed, monthly_fee_cents=needed(monthly_fee_cents or None, "a monthly fee"))
         case "per_deed":
-            price = needed(unit_price, "a price per deed")
-            return PerDeed(currency=currency, minimum_cents=minimum_cents, unit_price=price, included=included)
+            return PerDeed(**metered("deed"))
         case "hybrid":
-            return Hybrid(
-                currency=currency,
-                minimum_cents=minimum_cents,
-                monthly_fee_cents=needed(monthly_fee_cents, "a monthly fee"),
-                unit_price=needed(unit_price, "a price per deed"),
-                included=included,
-            )
+            # Without a fee it is a per_deed contract.
+            return Hybrid(monthly_fee_cents=needed(monthly_fee_cents or None, "a monthly fee"), **metered("deed"))
         case "per_request":
-            return PerRequest(
-                currency=currency,
-                minimum_cents=minimum_cents,
-                unit_price=needed(unit_price, f"a price per {package_size:,} requests"),
-                included=included,
-                package_size=package_size,
-                rounding=rounding,
-            )
+            return PerRequest(**metered(f"{package_size:,} requests"), package_size=package_size, rounding=rounding)
         case _:
             msg = f"{pricing_model!r} is no pricing model: choose flat, per_deed, hybrid or per_request."
             raise UnknownPricingModel(msg)
+
+
+def _refuse_below_zero(name: str, value: object) -> None:
+    is_exact = value is None or (isinstance(value, int | Decimal) and Decimal(value).is_finite() and value >= 0)
+    if not is_exact:
+        msg = f"{name} is {value!s}: terms know exact numbers, none below zero."
+        raise ImpossibleTerms(msg)
+
+
+def _refuse_other_fractions(rate: object) -> None:
+    if not (isinstance(rate, Decimal) and rate.is_finite() and 0 <= rate <= 1):
+        msg = f"A discount of {rate!s} is not a fraction from 0 to 1: 10 % is 0.1."
+        raise ImpossibleTerms(msg)
+
+
+def _refuse_impossible_prices(terms: _Metered) -> None:
+    if (terms.unit_price is None) == (not terms.tiers):
+        msg = "Usage has one price or tiers of prices: enter one of them and not both."
+        raise ImpossibleTerms(msg)
+    if isinstance(terms, PerRequest) and terms.package_size < 1:
+        msg = "A package holds at least one unit."
+        raise ImpossibleTerms(msg)
+    if terms.tiers:
+        _refuse_impossible_tiers(terms.tiers, terms.step if isinstance(terms, PerRequest) else 1)
+
+
+def _refuse_impossible_tiers(tiers: tuple[Tier, ...], step: int) -> None:
+    for tier in tiers:
+        _refuse_below_zero("The price of a tier", tier.unit_price)
+    *bounds, last = [tier.up_to for tier in tiers]
+    if last is not None:
+        msg = f"The last tier ends at {last:,}, but usage may not: leave its end empty."
+        raise ImpossibleTiers(msg)
+    ends = [0, *(bound if bound is not None else 0 for bound in bounds)]
+    if not all(type(end) is int and before < end for before, end in pairwise(ends)):
+        msg = "Each tier but the last ends at a whole number above the end of the one before."
+        raise ImpossibleTiers(msg)
+    odd = next((end for end in ends if end % step), None)
+    if odd is not None:
+        msg = (
+            f"A tier ends at {odd:,}, inside a package of {step:,} that counts whole: end it at a multiple of {step:,}."
+        )
+        raise ImpossibleTiers(msg)

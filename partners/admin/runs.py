@@ -1,4 +1,4 @@
-"""Owns the page of a month's run: each contract beside its last month, approval and issue; and billed months."""
+"""Owns the page of a month's run: each contract beside its last month, approval and issue."""
 
 from __future__ import annotations
 
@@ -25,19 +25,15 @@ from billing_site.kit.admin import (
     badge,
     badge_column,
     confirmed,
-    link_column,
     link_to,
     money_cell,
-    money_column,
 )
 from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.panels import register
-from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
 from billing_site.kit.periods import NotAMonth, Period
 from partners.enums import EntryState, RunStatus
-from partners.models import BilledPeriod, BillingRun, BillingRunEntry
-from partners.resources import BilledPeriodResource
+from partners.models import BillingRun, BillingRunEntry
 from partners.services import approve_run, build_run, cancel_run, issue_run
 from partners.services.zones import zone_named
 
@@ -226,39 +222,6 @@ def change_text(before: int | None, now: int) -> Any:
     return (
         badge(said, "warning") if abs(percent) >= _LARGE_CHANGE else format_html('<span class="money">{}</span>', said)
     )
-
-
-@admin.register(BilledPeriod)
-class BilledPeriodAdmin(ExportMixin, ReadOnlyAdmin):
-    """What was billed, on which terms and quantities; the row is why a month is billed once."""
-
-    list_display = (
-        "month",
-        link_column("contract__partner", "Partner"),
-        link_column("contract"),
-        "revision",
-        link_column("invoice"),
-        money_column("invoice__total_cents", "Total", currency="invoice__currency"),
-        link_column("run"),
-    )
-    list_filter = (("period_start", DateRange), ("created_at", DateRange))
-    search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
-    search_help_text = "Contract, partner or invoice number"
-    ordering = ("-period_start", "contract__partner__name", "-revision")
-    resource_classes = (BilledPeriodResource,)
-    fields = (
-        ("contract", "invoice"),
-        ("period_start", "period_end"),
-        ("revision", "run"),
-        "terms",
-        "usage",
-        "created_at",
-    )
-
-    def month(self, period: BilledPeriod) -> str:
-        return f"{period.period_start:%Y-%m}"
-
-    month.admin_order_field = "period_start"  # type: ignore[attr-defined]
 
 
 def _zone() -> Any:

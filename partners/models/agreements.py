@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from rest_framework_api_key.models import AbstractAPIKey
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
@@ -23,7 +24,7 @@ from partners.enums import (
     Proration,
     TierMode,
 )
-from partners.querysets import ContractQuerySet, PurchaseOrderQuerySet
+from partners.querysets import ApiKeyQuerySet, ContractQuerySet, PurchaseOrderQuerySet
 
 
 @audited
@@ -41,11 +42,24 @@ class Partner(models.Model):
         return self.name
 
 
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("name", "revoked", "expiry_date")),
+    exclude=["id", "hashed_key", "replaces", "last_used_at"],
+)
 class PartnerApiKey(AbstractAPIKey):
-    """A key with which a partner's or our own gateway posts usage for that partner. Only its hash is kept."""
+    """A key with which a partner's or our own gateway posts usage for that partner. Only its hash is kept.
+
+    `expiry_date` is the moment from which it opens nothing; a key that was rotated works until then.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="api_keys")
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="replaced_by"
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = APIKeyManager.from_queryset(ApiKeyQuerySet)()  # type: ignore[misc]
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "partner API key"

@@ -5,6 +5,18 @@ Issuing a run is the one call that is many transactions: a chunk each, so that a
 
 from __future__ import annotations
 
+from partners.services.api_keys import (
+    AlreadyRevoked,
+    AlreadyRotated,
+    MomentPast,
+    NameTaken,
+    NewKey,
+    OpensNothing,
+    make_key,
+    note_use,
+    revoke_key,
+    rotate_key,
+)
 from partners.services.billing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
 from partners.services.building import (
     NotAWholeMonth,
@@ -62,11 +74,16 @@ from partners.services.zones import UnknownTimeZone
 __all__ = [
     "AlreadyBilled",
     "AlreadyIssuing",
+    "AlreadyRevoked",
+    "AlreadyRotated",
     "InvoiceDiffers",
     "LateUsage",
     "LateUsageStands",
+    "MomentPast",
     "MonthAtWork",
     "MoreThanApproved",
+    "NameTaken",
+    "NewKey",
     "NotADraftContract",
     "NotAPreview",
     "NotAWholeMonth",
@@ -78,6 +95,7 @@ __all__ = [
     "NothingToApprove",
     "NothingToBill",
     "NothingToRetry",
+    "OpensNothing",
     "OverlapsAnother",
     "Preview",
     "PreviewDiffers",
@@ -104,13 +122,17 @@ __all__ = [
     "hold_entry",
     "issue_run",
     "late_usage",
+    "make_key",
     "month_at_work",
+    "note_use",
     "planned_corrections",
     "previews",
     "record_requests",
     "record_usage",
     "release_entry",
     "retry_parked",
+    "revoke_key",
+    "rotate_key",
     "running_contracts",
     "surprises_of",
     "terms_of",

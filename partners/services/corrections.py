@@ -19,10 +19,10 @@ from invoices.enums import LineKind
 from invoices.models import Invoice
 from invoices.services import CreditLine, NewLine, issue_credit_note
 from partners.models import BilledPeriod, BillingRun, Contract, Correction, Partner
-from partners.pricing import Proration, rate
+from partners.pricing import Proration, net_cents, rate
 from partners.querysets import ContractQuerySet
 from partners.services.late import LateUsage, late_usage, late_usage_of
-from partners.services.previews import net_cents, plain, terms_of
+from partners.services.previews import plain, terms_of
 
 
 class NothingLeftToGiveBack(Refused):

@@ -15,12 +15,26 @@ from django.db.models import Sum
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
+from invoices.pdf.wording import Wording
 from invoices.services import NewLine
 from invoices.totals import LineDraft, total_invoice
 from partners.enums import EntryKind, Meter, PricingModel
+from partners.enums import Proration as Prorated
 from partners.metering import DEED, REQUEST
 from partners.models import ApiUsage, BilledPeriod, Contract
-from partners.pricing import Proration, RatedLine, Terms, rate, terms_for
+from partners.pricing import (
+    WHOLE_MONTH,
+    Proration,
+    RatedLine,
+    Terms,
+    description_of,
+    explanation_of,
+    rate,
+    terms_as_json,
+    terms_for,
+    tiers_from_json,
+    unit_label_of,
+)
 from partners.services.zones import zone_named
 
 if TYPE_CHECKING:
@@ -33,14 +47,7 @@ METER_OF = {
     PricingModel.HYBRID.value: Meter.DEED,
     PricingModel.PER_REQUEST.value: Meter.REQUEST,
 }
-_DESCRIPTIONS = {
-    "fee": "Monthly fee",
-    "minimum": "Minimum commitment",
-    DEED: "Deed retrievals",
-    REQUEST: "API requests",
-}
 Corrections = Mapping[int, "tuple[PlannedCorrection, ...]"]
-_UNITS = {"fee": "month", "minimum": "", DEED: "", REQUEST: ""}
 
 
 class DaysDiffer(Refused):
@@ -62,6 +69,7 @@ class Preview:
     served: Period
     usage: Mapping[str, Decimal]
     terms: Terms
+    proration: Proration
     lines: tuple[RatedLine, ...]
     total_cents: int
     previous_total_cents: int | None = None
@@ -73,17 +81,27 @@ class Preview:
         return Money(self.total_cents, self.contract.currency)
 
     def lines_as_json(self) -> list[dict[str, Any]]:
-        """Return the lines as a run keeps them; decimals as text."""
-        return [{"description": description_of(line), **plain(asdict(line))} for line in self.lines]
+        """Return the lines as a run keeps them, explained to ourselves in English; decimals as text."""
+        say = Wording("en", self.contract.currency)
+        return [
+            {
+                "description": description_of(line, say),
+                "explanation": explanation_of(line, say),
+                "net_cents": line.net_cents,
+                **plain(asdict(line)),
+            }
+            for line in self.lines
+        ]
 
     def corrections_as_json(self) -> list[dict[str, Any]]:
         """Return the late usage it settles, as a run keeps it."""
         return [correction.as_json() for correction in self.corrections]
 
     def terms_as_json(self) -> dict[str, Any]:
-        """Return the terms as they were applied."""
-        agreed = {"pricing_model": self.contract.pricing_model, "tax_rate": self.contract.tax_rate}
-        return plain(agreed | asdict(self.terms) | {"served": f"{self.served.start}/{self.served.end}"})
+        """Return the terms as they were applied, and what tax was added; `terms_from_json` reads them."""
+        taxed = {name: getattr(self.contract, name) for name in ("tax_rate", "tax_category", "tax_note")}
+        served = {"served": f"{self.served.start}/{self.served.end}"}
+        return terms_as_json(self.terms, self.proration) | plain(taxed) | served
 
     def usage_as_json(self) -> dict[str, Any]:
         """Return the quantities the terms were applied to, per meter."""
@@ -101,16 +119,19 @@ class Preview:
         return [line.amount_cents for line in self.lines] + late
 
     def _lines_of_the_month(self) -> list[NewLine]:
+        """Return the lines in the language of the customer."""
+        say = Wording(self.contract.partner.customer.language, self.contract.currency)
         return [
             NewLine(
-                description=description_of(line),
-                detail=line.explanation,
+                description=description_of(line, say),
+                detail=explanation_of(line, say),
                 kind=line.kind,
                 meter=line.meter or "",
-                unit_label=_UNITS[line.meter or line.kind],
+                unit_label=unit_label_of(line, say),
                 quantity=line.quantity,
                 unit_price=line.unit_price,
                 package_size=line.package_size,
+                discount_rate=line.discount_rate,
                 tax_rate=self.contract.tax_rate,
                 tax_category=self.contract.tax_category,
                 service_period_start=self.served.start,
@@ -136,10 +157,6 @@ def unpriceable(contract: Contract, error: Exception) -> Unpriceable:
     log.error("contract_not_priced", contract=str(contract), exc_info=error)
     reason = f"It cannot be worked out by a fault of the program ({type(error).__name__}); the log has the details."
     return Unpriceable(contract=contract, reason=reason)
-
-
-def description_of(line: RatedLine) -> str:
-    return _DESCRIPTIONS[line.meter or line.kind]
 
 
 def previews(
@@ -182,12 +199,14 @@ def preview(
         raise NotInForce(f"{contract} does not run on any day of {month.label()}.")
     _refuse_other_days(contract)
     terms = terms_of(contract)
-    lines = rate(terms, usage, Proration.of(month, contract.start_date, contract.end_date)) if served else ()
+    proration = proration_of(contract, month)
+    lines = rate(terms, usage, proration) if served else ()
     return Preview(
         contract=contract,
         served=served or _span_of(corrections, month),
         usage=usage,
         terms=terms,
+        proration=proration,
         lines=lines,
         total_cents=_total_with_tax(contract, lines, corrections),
         previous_total_cents=previous_total_cents,
@@ -197,17 +216,28 @@ def preview(
 
 
 def terms_of(contract: Contract) -> Terms:
-    """Read what a contract agrees on. Raises ContractWithoutPrice."""
+    """Read what a contract agrees on. Raises ContractWithoutPrice, ImpossibleTerms."""
     by_request = contract.pricing_model == PricingModel.PER_REQUEST
     return terms_for(
         pricing_model=contract.pricing_model,
         currency=contract.currency,
         monthly_fee_cents=contract.monthly_fee_cents,
         unit_price=contract.price_per_1000_requests if by_request else contract.price_per_deed,
+        tiers=tiers_from_json(contract.tiers),
+        tier_mode="volume" if contract.tier_mode == "volume" else "graduated",
         included=Decimal(contract.included_requests if by_request else contract.included_deeds),
+        discount_rate=contract.discount_rate,
         minimum_cents=contract.minimum_cents,
+        maximum_cents=contract.maximum_cents,
         rounding="exact" if contract.rounding == "exact" else "up",
     )
+
+
+def proration_of(contract: Contract, month: Period) -> Proration:
+    """Say for which days of a month the contract's fee and bounds count; all of them where it is not prorated."""
+    if contract.proration == Prorated.NONE:
+        return WHOLE_MONTH
+    return Proration.of(month, contract.start_date, contract.end_date)
 
 
 def month_of_contract(contract: Contract, month: Period) -> Period:
@@ -232,11 +262,6 @@ def _refuse_other_days(contract: Contract) -> None:
         )
 
 
-def net_cents(lines: Sequence[RatedLine]) -> int:
-    """Return what rated lines come to before tax."""
-    return sum(line.amount_cents for line in lines)
-
-
 def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
     starts, ends = zip(*(correction.billed_period.served_days for correction in corrections), strict=True)
     return Period(min(starts), max(ends), month.zone)
@@ -245,9 +270,22 @@ def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
 def _total_with_tax(
     contract: Contract, lines: Sequence[RatedLine], corrections: Sequence[PlannedCorrection] = ()
 ) -> int:
-    drafts = [LineDraft(line.quantity, line.unit_price, line.package_size, contract.tax_rate) for line in lines]
+    drafts = [
+        LineDraft(
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            package_size=line.package_size,
+            tax_rate=contract.tax_rate,
+            tax_category=contract.tax_category,
+            discount_rate=line.discount_rate,
+        )
+        for line in lines
+    ]
     late = [correction.new_line() for correction in corrections if correction.net_cents > 0]
-    drafts += [LineDraft(line.quantity, line.unit_price, line.package_size, line.tax_rate) for line in late]
+    drafts += [
+        LineDraft(line.quantity, line.unit_price, tax_rate=line.tax_rate, tax_category=line.tax_category)
+        for line in late
+    ]
     return total_invoice(drafts, currency=contract.currency, rounding=ROUNDING).total_cents
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -10,14 +9,13 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing_site.kit.admin import Panel, badge, link_to, list_url, may_see
 from billing_site.kit.admin.columns import EMPTY, stripe_url
 from billing_site.kit.admin.panels import MOST_ROWS
-from billing_site.kit.admin.words import day_text
+from billing_site.kit.admin.words import moment_text
 from invoices.models import CreditNote, Customer, Invoice
 from payments.admin import tones
 from payments.models import (
@@ -134,10 +132,6 @@ def said_about(stripe_ids: Iterable[str | None], request: HttpRequest, *, but: i
         for row in fetched[:MOST_ROWS]
     ]
     yield Panel("Fetched from Stripe", ("Object", "Id", "When"), kept, url=about_url(StripeObject, ids), is_wide=True)
-
-
-def moment_text(instant: dt.datetime | None) -> str:
-    return f"{day_text(instant)}, {timezone.localtime(instant):%H:%M}" if instant else EMPTY
 
 
 def _event(event: StripeEvent) -> tuple[Any, ...]:

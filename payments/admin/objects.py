@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 
 from billing_site.kit.admin import DateRange, ReadOnlyAdmin, View, badge, link_to, stripe_link
-from payments.admin.evidence import AboutFetched, about_url, ids_asked_for, moment_text, row_of
+from billing_site.kit.admin.words import moment_text
+from payments.admin.evidence import AboutFetched, about_url, ids_asked_for, row_of
 from payments.admin.payloads import json_block
 from payments.models import AppliedVersion, StripeEvent, StripeObject
 

@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from djstripe.models import WebhookEndpoint
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from billing_site.kit.admin import Panel, QuestionForm, ReadOnlyAdmin, RowPageMixin, asking, badge
 from billing_site.kit.admin.columns import EMPTY
-from payments.admin.evidence import moment_text
+from billing_site.kit.admin.words import moment_text
 from payments.models import SigningSecret
 from payments.stripe.doors import add_signing_secret, retire_signing_secret, rotate_secret
 
@@ -34,10 +34,6 @@ class _SecretInput(UnfoldAdminPasswordWidget):
     """Takes a secret and never gives it back, not even when the form is shown again."""
 
     is_dressed = True
-
-
-class _MomentInput(UnfoldAdminTextInputWidget):
-    is_dressed, input_type = True, "datetime-local"
 
 
 class SecretForm(QuestionForm):
@@ -64,9 +60,7 @@ class SecretForm(QuestionForm):
 
 class AddForm(SecretForm):
     explanation = "The endpoint's own secret signs on. Add the new one here before Stripe signs with it."
-    retires_at = forms.DateTimeField(
-        required=False, widget=_MomentInput(), help_text="Left empty, it signs until retired."
-    )
+    retires_at = forms.DateTimeField(required=False, help_text="Left empty, it signs until retired.")
 
     def carry_out(self, *, by: str) -> str:
         made = add_signing_secret(**self.asked, by=by, now=timezone.now(), retires_at=self.cleaned_data["retires_at"])
@@ -75,12 +69,11 @@ class AddForm(SecretForm):
 
 class RotateForm(SecretForm):
     explanation = "The secret given here becomes the endpoint's own. Stripe lets the old one sign for up to 24 hours."
-    retires_old_at = forms.DateTimeField(widget=_MomentInput(), label="The old one retires at")
+    retires_old_at = forms.DateTimeField(label="The old one retires at")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        tomorrow = timezone.localtime(timezone.now()) + dt.timedelta(hours=24)
-        self.initial = {"retires_old_at": f"{tomorrow:%Y-%m-%dT%H:%M}"}
+        self.initial = {"retires_old_at": timezone.now() + dt.timedelta(hours=24)}
 
     def carry_out(self, *, by: str) -> str:
         rotate_secret(**self.asked, by=by, now=timezone.now(), retires_old_at=self.cleaned_data["retires_old_at"])
@@ -89,11 +82,11 @@ class RotateForm(SecretForm):
 
 class RetireForm(QuestionForm):
     explanation = "From then on it opens nothing. Events signed with it are refused, and Stripe sends them again."
-    at = forms.DateTimeField(widget=_MomentInput(), label="Retires at")
+    at = forms.DateTimeField(label="Retires at")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.initial = {"at": f"{timezone.localtime(timezone.now()):%Y-%m-%dT%H:%M}"}
+        self.initial = {"at": timezone.now()}
 
     def carry_out(self, *, by: str) -> str:
         retire_signing_secret(signing_secret=self.row, at=self.cleaned_data["at"], by=by)

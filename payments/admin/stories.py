@@ -11,11 +11,11 @@ from django.http import HttpRequest
 
 from billing_site.kit.admin import Panel, badge, link_to, list_url, may_see, money_cell
 from billing_site.kit.admin.panels import MOST_ROWS, register
-from billing_site.kit.admin.words import day_text
+from billing_site.kit.admin.words import day_text, moment_text
 from billing_site.kit.money import Money
 from invoices.models import CreditNote, Customer, Invoice
 from payments.admin import tones
-from payments.admin.evidence import moment_text, said_about
+from payments.admin.evidence import said_about
 from payments.models import (
     BalanceTransaction,
     Dispute,

@@ -14,11 +14,14 @@ from django.utils import timezone
 from billing_site.kit.money import Money
 from invoices.models import Invoice
 from invoices.tasks import render_documents
+from partners.models import PartnerApiKey
+from partners.services import make_key
 from payments.models import Payment, StripeEvent
 from payments.stripe.applying import apply_due_events, apply_next_event
 from payments.stripe.sim import Sim
 from tests.back_office import a_break, a_document, a_paid_invoice, a_reconciliation, someone
 from tests.books import NOW, a_customer, a_draft, a_seller
+from tests.partners.agreements import a_partner
 from tests.payments.posting import keep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
@@ -99,6 +102,34 @@ def test_an_issued_draft_shows_its_paper_in_the_page(page):
     page.fill("[name=notes]", "Agreed by telephone")
     page.click("button:has-text('Notes')")
     page.wait_for_selector("text=Agreed by telephone")
+
+
+def test_a_key_is_rotated_shown_once_and_opens_the_door(browser, live_site):
+    partner, person = a_partner("Hanse"), someone("Partner manager")
+    old = make_key(partner=partner, name="Gateway", now=timezone.now())
+    opened = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=live_site).new_page()
+    opened.goto(f"/admin/login/?next=/admin/partners/partner/{partner.pk}/change/")
+    opened.fill("[name=username]", person.username)
+    opened.fill("[name=password]", "x")
+    opened.click("button[type=submit]")
+    opened.click(".panel a:has-text('Gateway')")
+    opened.click("a:has-text('Rotate')")
+    opened.click("button:has-text('Rotate')")
+    fresh = opened.input_value("#shown-once")
+    assert fresh.partition(".")[0] in PartnerApiKey.objects.working(at=timezone.now()).values_list("prefix", flat=True)
+    for secret in (old.secret, fresh):
+        sent = {"events": [{"idempotency_key": secret[:8], "event_type": "deed", "occurred_at": _an_hour_ago()}]}
+        answer = opened.request.post("/api/v1/usage-events", data=sent, headers={"Authorization": f"Api-Key {secret}"})
+        assert answer.status == 201
+    opened.click("text=I have copied it")
+    opened.wait_for_selector("text=Changing over")
+    assert fresh not in opened.content()
+    opened.reload()
+    assert fresh not in opened.content()
+
+
+def _an_hour_ago() -> str:
+    return (timezone.now() - dt.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_a_number_pattern_shows_its_next_number_while_it_is_typed(browser, live_site):

@@ -153,7 +153,7 @@ def test_the_printed_invoice_reads_as_the_contract_was_agreed(four_contracts):
         capture_output=True,
         check=True,
     ).stdout.decode()
-    explained = "155 deeds, 100 included, 55 at USD 0.40"
+    explained = "155 deeds, 100 included, 55 at $0.40"
     for words in ("PO-88213", "$522.00", explained, "Usage details", "1\u201331 Oct 2026"):
         assert words in text
 

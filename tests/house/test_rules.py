@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("invoices", "payments", "partners", "reporting")
 # The clock is read where the outside comes in; `jobs` says when a job ended.
 EDGES = {"admin", "api", "management", "tasks", "views", "urls", "inbox", "exports", "jobs", "sim", "demo", "serving"}
-EDGES |= {"gateway"}
+EDGES |= {"gateway", "keys"}
 # Services write; so do the rooms of the Stripe door, of documents and of the daily proof.
 DOOR = {"inbox", "doors", "applying", "booking", "fetching", "ledger", "mirror", "versions", "sim"}
 DOOR |= {"importing", "listing_events"}

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import Decimal
 
 import pytest
-from django.urls import reverse
 
 from partners.admin.runs import change_text
-from partners.models import BillingRun, Contract, Partner, PartnerApiKey
+from partners.models import BillingRun, Contract, Partner
 from partners.services import build_run
 from tests.back_office import signed_in, someone
 from tests.books import a_customer
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, a_partner, a_seller, use
+from tests.partners.pages import button_of, page_of, pressed
 
 pytestmark = pytest.mark.django_db
 RUNS = "/admin/partners/billingrun/"
-
-
-@pytest.fixture
-def partner_manager():
-    return signed_in(someone("Partner manager"))
-
-
-@pytest.fixture
-def finance_manager():
-    return signed_in(someone("Finance manager"))
-
-
-def page_of(row):
-    return reverse(f"admin:partners_{row._meta.model_name}_change", args=[row.pk])
-
-
-def button_of(row, name):
-    return f"{page_of(row).removesuffix('change/')}{name}/"
-
-
-def pressed(client, row, name):
-    asked = {"_selected_action": row.pk, "action": name.replace("-", "_"), "confirmed": "yes", "index": 0}
-    return client.post(button_of(row, name), asked)
 
 
 def terms(partner, **changed):
@@ -63,21 +39,6 @@ def terms(partner, **changed):
         "payment_terms_days": 30,
     }
     return given | changed
-
-
-def keys_form(partner, *names):
-    rows = {f"api_keys-{n}-name": name for n, name in enumerate(names)}
-    sent = {"name": partner.name, "customer": partner.customer_id, "billing_time_zone": "UTC", "is_active": "on"}
-    return (
-        sent
-        | rows
-        | {
-            "api_keys-TOTAL_FORMS": len(names),
-            "api_keys-INITIAL_FORMS": 0,
-            "api_keys-MIN_NUM_FORMS": 0,
-            "api_keys-MAX_NUM_FORMS": 1000,
-        }
-    )
 
 
 def test_a_contract_is_drafted_and_agreed(partner_manager):
@@ -163,30 +124,8 @@ def test_an_agreed_contract_is_not_deleted(partner_manager):
 def test_a_partner_is_added(partner_manager):
     customer = a_customer()
     sent = {"name": "Hanse", "customer": customer.pk, "billing_time_zone": "Europe/Berlin", "is_active": "on"}
-    no_keys = {
-        "api_keys-TOTAL_FORMS": 0,
-        "api_keys-INITIAL_FORMS": 0,
-        "api_keys-MIN_NUM_FORMS": 0,
-        "api_keys-MAX_NUM_FORMS": 1000,
-    }
-    partner_manager.post("/admin/partners/partner/add/", sent | no_keys)
+    partner_manager.post("/admin/partners/partner/add/", sent)
     assert Partner.objects.get().customer == customer
-
-
-def test_a_key_is_shown_once_and_works(partner_manager):
-    partner = a_partner()
-    page = partner_manager.post(page_of(partner), keys_form(partner, "Gateway"), follow=True).content.decode()
-    shown = re.search(r"The key Gateway is (\S+) - copy it now", page)
-    assert shown
-    assert PartnerApiKey.objects.is_valid(shown[1].replace("&#x27;", "'"))
-    assert shown[1] not in partner_manager.get(page_of(partner)).content.decode()
-
-
-def test_a_revoked_key_opens_nothing(partner_manager):
-    key, secret = PartnerApiKey.objects.create_key(name="Gateway", partner=a_partner())
-    pressed(partner_manager, key, "revoke")
-    assert not PartnerApiKey.objects.is_valid(secret)
-    assert "is revoked already" in pressed(partner_manager, key, "revoke").content.decode()
 
 
 def test_a_month_is_previewed_approved_and_issued(finance_manager):

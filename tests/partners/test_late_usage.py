@@ -43,6 +43,7 @@ from tests.partners.agreements import (
     bill,
     use,
 )
+from tests.partners.pages import page_of, pressed
 
 pytestmark = pytest.mark.django_db
 IN_NOVEMBER = "2026-11-15T12:00:00+00:00"
@@ -431,3 +432,31 @@ def cost_of(contract: Contract, start: dt.date, end: dt.date) -> int:
     deeds = sum((row.quantity for row in used if row.event_type == "deed"), Decimal(0))
     requests = Decimal(sum(row.requests for row in used if row.event_type == "request"))
     return sum(line.amount_cents for line in rate(terms_of(contract), {"deed": deeds, "request": requests}))
+
+
+# --- In the admin ------------------------------------------------------------------------------------------------
+
+
+def test_finance_bills_a_month_again_by_a_button(finance_manager):
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    period = BilledPeriod.objects.get()
+    refused = pressed(finance_manager, period, "bill-again").content.decode()
+    assert "void its invoice or credit it in full before billing again" in refused
+    void_invoice(invoice=period.invoice, now=AFTER_OCTOBER, by="ada", reason="Wrong price")
+    pressed(finance_manager, period, "bill-again")
+    assert BillingRun.objects.latest("pk").entries.get().revision == 2
+
+
+def test_the_page_of_a_billed_month_tells_what_came_late(finance_manager):
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    told = finance_manager.get(page_of(BilledPeriod.objects.order_by("pk").first())).content.decode()
+    assert "12 deeds" in told
+    assert str(Invoice.objects.latest("pk")) in told
+    step = finance_manager.get(page_of(Correction.objects.get())).content.decode()
+    assert "2 deeds counted after billing; the month comes to USD 28.80, billed were USD 24.00" in step

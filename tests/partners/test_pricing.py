@@ -13,43 +13,27 @@ from hypothesis import strategies as st
 
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
+from invoices.pdf.wording import Wording
 from invoices.totals import LineDraft, total_invoice
 from partners.pricing import (
     WHOLE_MONTH,
     ContractWithoutPrice,
     Flat,
-    Hybrid,
     ImpossibleTerms,
     NegativeUsage,
-    PerDeed,
-    PerRequest,
     Proration,
     UnknownMeter,
     UnknownPricingModel,
+    explanation_of,
+    net_cents,
     rate,
     terms_for,
 )
+from tests.partners.signed import all_terms, broken_months, usages
 
 OCTOBER = Period.month(2026, 10, ZoneInfo("Europe/Paris"))
 FROM_THE_15TH = Proration.of(OCTOBER, date(2026, 10, 15), None)
 UNTIL_THE_15TH = Proration.of(OCTOBER, date(2020, 1, 1), date(2026, 10, 15))
-
-currencies = st.sampled_from(["USD", "EUR", "JPY", "KWD"])
-fees = st.integers(0, 10**8)
-prices = st.decimals(0, 1000, places=12)
-quantities = st.decimals(0, 10**9, places=3)
-common = {"currency": currencies, "minimum_cents": fees}
-priced = {"unit_price": prices, "included": st.integers(0, 10**5).map(Decimal)}
-all_terms = st.one_of(
-    st.builds(Flat, monthly_fee_cents=fees, **common),
-    st.builds(PerDeed, **priced, **common),
-    st.builds(Hybrid, monthly_fee_cents=fees, **priced, **common),
-    st.builds(PerRequest, rounding=st.sampled_from(["up", "exact"]), **priced, **common),
-)
-usages = st.fixed_dictionaries({}, optional={"deed": quantities, "request": quantities})
-broken_months = st.tuples(st.integers(0, 30), st.integers(0, 31)).map(
-    lambda d: Proration(d[0], min(d[1], 31 - d[0]), 31)
-)
 
 
 def usd(model, **terms):
@@ -60,6 +44,10 @@ def used(deeds=0, requests=0):
     return {"deed": Decimal(deeds), "request": Decimal(requests)}
 
 
+def said(line, language="en"):
+    return explanation_of(line, Wording(language, line.currency))
+
+
 def amounts(terms, usage, proration=WHOLE_MONTH):
     return [(each.kind, each.amount_cents) for each in rate(terms, usage, proration)]
 
@@ -67,14 +55,18 @@ def amounts(terms, usage, proration=WHOLE_MONTH):
 @given(all_terms, usages, broken_months | st.just(WHOLE_MONTH))
 def test_the_invoice_works_out_every_rated_amount_again(terms, usage, proration):
     rated = rate(terms, usage, proration)
-    drafts = [LineDraft(each.quantity, each.unit_price, each.package_size) for each in rated]
+    drafts = [
+        LineDraft(each.quantity, each.unit_price, each.package_size, discount_rate=each.discount_rate) for each in rated
+    ]
     totals = total_invoice(drafts, currency=terms.currency, rounding="document")
     assert [each.amount_cents for each in totals.lines] == [each.amount_cents for each in rated]
+    assert [each.net_cents for each in totals.lines] == [each.net_cents for each in rated]
+    assert totals.total_cents == net_cents(rated)
 
 
 @given(all_terms, usages)
 def test_a_month_never_bills_less_than_its_minimum(terms, usage):
-    assert sum(each.amount_cents for each in rate(terms, usage)) >= terms.minimum_cents
+    assert net_cents(rate(terms, usage)) >= terms.minimum_cents
 
 
 @given(st.integers(0, 10**8), st.lists(st.integers(1, 30), max_size=5, unique=True))
@@ -112,7 +104,7 @@ def test_each_model_bills_what_was_agreed(terms, usage, lines):
 @pytest.mark.parametrize(("deeds", "billed"), [(0, 0), (99, 0), (100, 0), (101, 1), (102, 2)])
 @pytest.mark.parametrize("model", ["per_deed", "hybrid"])
 def test_only_deeds_beyond_those_included_are_billed(model, deeds, billed):
-    terms = usd(model, monthly_fee_cents=0, unit_price=Decimal("0.40"), included=Decimal(100))
+    terms = usd(model, monthly_fee_cents=1, unit_price=Decimal("0.40"), included=Decimal(100))
     line = rate(terms, used(deeds=deeds))[-1]
     assert (line.counted, line.included, line.quantity) == (deeds, 100, billed)
     assert line.amount_cents == billed * 40
@@ -132,14 +124,14 @@ def test_1001_requests_are_2_packages_or_1_001_by_the_contract():
     up = rate(usd("per_request", unit_price=price, rounding="up"), used(requests=1001))[0]
     exact = rate(usd("per_request", unit_price=price, rounding="exact"), used(requests=1001))[0]
     assert (up.amount_cents, exact.amount_cents) == (2_000_00, 1_001_00)
-    assert up.explanation == "1,001 requests, 2 packages of 1,000 at USD 1,000.00"
-    assert exact.explanation == "1,001 requests, 1,001 at USD 1,000.00 per 1,000"
+    assert said(up) == "1,001 requests, 2 packages of 1,000 at $1,000.00"
+    assert said(exact) == "1,001 requests at $1,000.00 per 1,000"
 
 
 def test_a_fine_price_is_shown_exactly_and_rounded_once():
     line = rate(usd("per_deed", unit_price=Decimal("0.019600000000")), used(deeds=1_234_567))[0]
     assert line.amount_cents == 24_197_51
-    assert line.explanation == "1,234,567 deeds, 1,234,567 at USD 0.0196"
+    assert said(line) == "1,234,567 deeds at $0.0196"
 
 
 def test_a_month_without_usage_says_so_and_owes_the_minimum():
@@ -148,13 +140,13 @@ def test_a_month_without_usage_says_so_and_owes_the_minimum():
         ("usage", 0, 0),
         ("minimum", 1, 250_00),
     ]
-    assert lines[1].explanation == "Minimum commitment of USD 250.00, USD 0.00 of it reached"
+    assert said(lines[1]) == "Agreed: $250.00, reached: $0.00"
 
 
 def test_a_broken_month_prorates_the_fee_and_shows_the_days():
     line = rate(usd("flat", monthly_fee_cents=500_00), {}, FROM_THE_15TH)[0]
     assert line.amount_cents == 274_19
-    assert line.explanation == "Monthly fee, 17 of 31 days of USD 500.00"
+    assert said(line) == "$500.00 a month, 17 of 31 days"
 
 
 def test_both_halves_of_a_month_are_the_full_fee():
@@ -168,7 +160,7 @@ def test_a_broken_month_prorates_the_minimum_and_the_included_units():
     usage, minimum = rate(terms, used(deeds=100), FROM_THE_15TH)
     assert (usage.included, usage.quantity) == (55, 45)
     assert minimum.amount_cents == 170_00 - 18_00
-    assert usage.explanation == "100 deeds, 55 included for 17 of 31 days, 45 at USD 0.40"
+    assert said(usage) == "100 deeds, 55 included for 17 of 31 days, 45 at $0.40"
 
 
 def test_usage_after_the_end_of_a_contract_is_billed_without_fee():

@@ -88,7 +88,8 @@ def test_a_month_of_deeds_becomes_a_numbered_invoice():
     line = invoice.lines.get()
     assert (line.quantity, line.unit_price, line.meter) == (1_234_567, Decimal("0.0196"), "deed")
     assert (line.service_period_start, line.service_period_end) == (dt.date(2026, 10, 1), dt.date(2026, 11, 1))
-    assert line.detail == "1,234,567 deeds, 1,234,567 at EUR 0.0196"
+    assert (line.description, line.unit_label) == ("Deed retrievals", "deeds")
+    assert line.detail == "1,234,567 deeds at €0.0196"
 
 
 def test_a_billed_month_keeps_terms_and_usage():
@@ -141,7 +142,7 @@ def test_a_contract_that_starts_mid_month_pays_its_days_and_says_so():
     first, second = Invoice.objects.order_by("pk")
     assert first.total_cents + second.total_cents == 1000_01
     assert (first.lines.get().service_period_end, second.lines.get().service_period_start) == (middle, middle)
-    assert second.lines.get().detail == "Monthly fee, 20 of 31 days of USD 1000.01"
+    assert second.lines.get().detail == "$1,000.01 a month, 20 of 31 days"
 
 
 def test_two_versions_in_one_month_share_its_usage_by_day():
@@ -173,7 +174,7 @@ def test_a_preview_writes_no_invoice_and_shows_the_month_before():
     run = build_run(period=NOVEMBER, now=dt.datetime(2026, 12, 2, tzinfo=dt.UTC), by="ada")
     entry = run.entries.get()
     assert (entry.total_cents, entry.previous_total_cents) == (48_00, 24_00)
-    assert entry.lines[0]["explanation"] == "20 deeds, 20 at USD 2.40"
+    assert entry.lines[0]["explanation"] == "20 deeds at $2.40"
     assert Invoice.objects.count() == 1
 
 
@@ -256,15 +257,18 @@ def test_runs_bill_calendar_months():
 
 
 def test_previewed_totals_are_issued_totals_for_random_contracts():
-    """150 contracts over all models, currencies, proration and tier edges, through PostgreSQL."""
+    """150 contracts over all models and options, currencies, days and edges, through PostgreSQL."""
     luck = random.Random(20)  # noqa: S311
     for _ in range(150):
+        model = luck.choice(["flat", "per_deed", "hybrid", "per_request"])
         contract = a_contract(
-            luck.choice(["flat", "per_deed", "hybrid", "per_request"]),
+            model,
             currency=luck.choice(["USD", "EUR", "JPY", "KWD"]),
             monthly_fee_cents=luck.randint(1, 99999),
-            price_per_deed=Decimal(luck.randint(0, 10**6)) / 10**5,
-            price_per_1000_requests=Decimal(luck.randint(0, 10**6)) / 10**5,
+            **_random_prices(luck, model),
+            discount_rate=luck.choice([Decimal(0), Decimal("0.1"), Decimal("0.333333")]),
+            maximum_cents=luck.choice([None, 5_000, 99_999]),
+            proration=luck.choice(["days", "none"]),
             included_deeds=luck.choice([0, 99, 100, 101]),
             included_requests=luck.choice([0, 999, 1000, 1001]),
             rounding=luck.choice(["up", "exact"]),
@@ -285,6 +289,16 @@ def test_previewed_totals_are_issued_totals_for_random_contracts():
     }
     assert billed == previewed
     assert len(billed) == 150
+
+
+def _random_prices(luck, model):
+    """One price or two tiers of prices."""
+    prices = [str(Decimal(luck.randint(0, 10**6)) / 10**5) for _ in range(2)]
+    name = "price_per_1000_requests" if model == "per_request" else "price_per_deed"
+    if model == "flat" or luck.random() < 0.5:
+        return {name: Decimal(prices[0])}
+    tiers = [{"up_to": luck.choice([1_000, 2_000]), "unit_price": prices[0]}, {"up_to": None, "unit_price": prices[1]}]
+    return {name: None, "tiers": tiers, "tier_mode": luck.choice(["graduated", "volume"])}
 
 
 def test_building_a_run_takes_the_same_queries_for_one_contract_and_for_ten():

@@ -6,7 +6,7 @@ May import: the kit only.
 
 from __future__ import annotations
 
-from billing_site.kit.admin.asking import QuestionForm, asking, button
+from billing_site.kit.admin.asking import QuestionForm, ShownOnce, asking, button
 from billing_site.kit.admin.bases import (
     BackOfficeAdmin,
     MoneyStackedInline,
@@ -47,6 +47,7 @@ __all__ = [
     "ReadOnlyInline",
     "RowPageMixin",
     "ServiceErrorsMixin",
+    "ShownOnce",
     "TotalsMixin",
     "View",
     "asking",

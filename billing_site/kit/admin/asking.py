@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
+from dataclasses import field as with_options
 from typing import Any
 
 from django import forms
@@ -29,8 +32,25 @@ from billing_site.kit.admin.refusals import is_refusal
 from billing_site.kit.errors import sentence_of
 
 
+class MomentInput(UnfoldAdminTextInputWidget):
+    """A day and a time, by the clocks of the billing time zone."""
+
+    is_dressed, input_type = True, "datetime-local"
+
+    def format_value(self, value: Any) -> Any:
+        return f"{value:%Y-%m-%dT%H:%M}" if isinstance(value, dt.datetime) else value
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOnce:
+    """A secret, for this one answer: it stands in no message, session, address or log."""
+
+    sentence: str
+    secret: str = with_options(repr=False)
+
+
 class QuestionForm(forms.Form):
-    """A form about `row`; `carry_out` calls the service and says in one sentence what happened."""
+    """A form about `row`; `carry_out` calls the service and says in one sentence what happened, or shows a secret."""
 
     explanation = ""
     is_one_transaction = True  # a service of many transactions says no, so that a crash costs only the last
@@ -44,7 +64,7 @@ class QuestionForm(forms.Form):
             if isinstance(field, MoneyFormField):
                 field.form = self
 
-    def carry_out(self, *, by: str) -> str:
+    def carry_out(self, *, by: str) -> str | ShownOnce:
         raise NotImplementedError
 
 
@@ -66,6 +86,8 @@ def asking(
         asked = form(request.POST if request.method == "POST" else None, row=row)
         if request.method == "POST" and asked.is_valid():
             answer = _answer(asked, request)
+            if isinstance(answer, ShownOnce):
+                return _page_once(model_admin, request, answer, label, back_url=_page_of(model_admin, row))
             if answer is not None:
                 messages.success(request, answer)
                 return HttpResponseRedirect(done_url(asked) if done_url else _page_of(model_admin, row))
@@ -88,7 +110,7 @@ def button(label: str, *, icon: str = "", permission: str = "", opens_tab: bool 
     return dress
 
 
-def _answer(asked: QuestionForm, request: HttpRequest) -> str | None:
+def _answer(asked: QuestionForm, request: HttpRequest) -> str | ShownOnce | None:
     """Carry the form out; what a service refuses is said beside the form."""
     try:
         with transaction.atomic() if asked.is_one_transaction else nullcontext():
@@ -114,6 +136,18 @@ def _page(model_admin: Any, request: HttpRequest, asked: QuestionForm, label: st
     })  # fmt: skip
 
 
+def _page_once(model_admin: Any, request: HttpRequest, shown: ShownOnce, label: str, *, back_url: str) -> HttpResponse:
+    """Answer the POST itself: what is redirected to would have to be kept somewhere until then."""
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(request, "admin/shown_once.html", {
+        **model_admin.admin_site.each_context(request),
+        "title": label,
+        "opts": model_admin.opts,
+        "shown": shown,
+        "back_url": back_url,
+    })  # fmt: skip
+
+
 def _page_of(model_admin: Any, row: Any) -> str:
     options = model_admin.opts
     name = f"admin:{options.app_label}_{options.model_name}"
@@ -126,6 +160,8 @@ def _dress(field: forms.Field) -> None:
         return
     if isinstance(field, forms.BooleanField):
         field.widget = UnfoldBooleanSwitchWidget()
+    elif isinstance(field, forms.DateTimeField):
+        field.widget = MomentInput()
     elif isinstance(field, forms.DateField):
         field.widget = UnfoldAdminSingleDateWidget()
     elif isinstance(field, forms.ChoiceField):

@@ -22,6 +22,11 @@ def day_text(day: dt.date | dt.datetime | None) -> str:
     return f"{shown:%-d %b %Y}".replace(" ", _NBSP)
 
 
+def moment_text(instant: dt.datetime | None) -> str:
+    """Write an instant by the clocks of the billing time zone."""
+    return f"{day_text(instant)}, {timezone.localtime(instant):%H:%M}" if instant else EMPTY
+
+
 def age_text(age: dt.timedelta) -> str:
     """Write an age in its largest unit but for days, which begin at two: 47 h, then 2 days."""
     seconds = int(age.total_seconds())

@@ -51,6 +51,6 @@ DROP FUNCTION approved_totals_are_locked();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("partners", "0004_run_steps")]
+    dependencies = [("partners", "0005_run_steps")]
 
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

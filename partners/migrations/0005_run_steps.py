@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('partners', '0003_ends'),
+        ('partners', '0004_rotated_keys'),
     ]
 
     operations = [

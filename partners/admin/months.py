@@ -1,0 +1,129 @@
+"""Owns the pages of billed months: on which terms and quantities, what late usage changed, and billing one again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from billing_site.kit.admin import (
+    DateRange,
+    Panel,
+    ReadOnlyAdmin,
+    RowPageMixin,
+    View,
+    confirmed,
+    link_column,
+    link_to,
+    money_cell,
+    money_column,
+)
+from billing_site.kit.admin.panels import register
+from billing_site.kit.admin.words import count_text
+from billing_site.kit.exports import ExportMixin
+from invoices.enums import InvoiceStatus
+from partners.models import BilledPeriod, BillingRun, Correction
+from partners.resources import BilledPeriodResource, CorrectionResource
+from partners.services import bill_again
+
+
+def bill_once_more(*, billedperiod: BilledPeriod, now: Any, by: str) -> BillingRun:
+    return bill_again(billed_period=billedperiod, now=now, by=by)
+
+
+@admin.register(BilledPeriod)
+class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
+    """What was billed, on which terms and quantities; the row is why a month is billed once."""
+
+    list_display = (
+        "month",
+        link_column("contract__partner", "Partner"),
+        link_column("contract"),
+        "revision",
+        link_column("invoice"),
+        money_column("invoice__total_cents", "Total", currency="invoice__currency"),
+        link_column("run"),
+    )
+    list_filter = (("period_start", DateRange), ("created_at", DateRange))
+    search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
+    search_help_text = "Contract, partner or invoice number"
+    ordering = ("-period_start", "contract__partner__name", "-revision")
+    views = (View("Undone", f"invoice__status__exact={InvoiceStatus.VOID}"),)
+    resource_classes = (BilledPeriodResource,)
+    actions = (
+        confirmed(
+            "Bill again",
+            do=bill_once_more,
+            permission="partners.add_billingrun",
+            reason="none",
+            done="Previewed",
+            explanation="Previews this month of the contract once more, as its next revision, with all that is counted "
+            "now. Its invoice must be void or credited in full. Nothing is billed until the run is approved.",
+        ),
+    )
+    fields = (
+        ("contract", "invoice"),
+        ("period_start", "period_end"),
+        ("revision", "run"),
+        "terms",
+        "usage",
+        "created_at",
+    )
+
+    def month(self, period: BilledPeriod) -> str:
+        return f"{period.period_start:%Y-%m}"
+
+    month.admin_order_field = "period_start"  # type: ignore[attr-defined]
+
+
+@register(BilledPeriod)
+def corrections(period: BilledPeriod, request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001
+    """What was counted after the month was billed, step by step, and the paper that settled it."""
+    steps = period.corrections.select_related("invoice", "credit_note", "run").order_by("sequence")
+    rows = [
+        (link_to(step, str(step.sequence)), link_to(step.invoice or step.credit_note), link_to(step.run),
+         _counts(step), money_cell(step.net_cents, step.currency))
+        for step in steps
+    ]  # fmt: skip
+    heads = ("Step", "Paper", "Run", "Billed for from then on")
+    yield Panel("Late usage", heads, rows, amounts=("Before tax",), none="All usage was on time.", is_wide=True)
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
+    """Late usage of billed months, settled by a line, a credit note, or without money."""
+
+    list_display = (
+        link_column("billed_period", "Month"),
+        link_column("billed_period__contract__partner", "Partner"),
+        "sequence",
+        link_column("invoice"),
+        link_column("credit_note"),
+        money_column("net_cents", "Before tax"),
+        link_column("run"),
+        "created_at",
+    )
+    list_filter = (("created_at", DateRange),)
+    search_fields = ("billed_period__contract__reference", "billed_period__contract__partner__name")
+    search_help_text = "Contract or partner"
+    ordering = ("-pk",)
+    resource_classes = (CorrectionResource,)
+    fields = (
+        ("billed_period", "sequence"),
+        ("invoice", "credit_note"),
+        ("run", "created_at"),
+        "explanation",
+        "usage",
+    )
+    readonly_fields = ("explanation",)
+
+    def explanation(self, step: Correction) -> str:
+        return "; ".join(line["explanation"] for line in step.lines)
+
+
+def _counts(step: Correction) -> str:
+    counts = ((Decimal(count), meter) for meter, count in sorted(step.usage.items()))
+    return ", ".join(f"{count_text(count)} {meter}s" for count, meter in counts if count) or "nothing"
