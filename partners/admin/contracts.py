@@ -30,7 +30,7 @@ from billing_site.kit.admin.words import percent_text, price_text
 from billing_site.kit.money import Money
 from partners.enums import ContractStatus, PricingModel
 from partners.models import Contract
-from partners.services import UnknownTimeZone, activate_contract, draft_next_version
+from partners.services import UnknownTimeZone, activate_contract, change_contract
 from partners.services.zones import zone_named
 
 _TONES = {"draft": "", "active": "success", "ended": "warning"}
@@ -94,7 +94,8 @@ class NextVersionForm(QuestionForm):
         self.initial = {"starts_on": row.end_date or next_month.replace(day=1)}
 
     def carry_out(self, *, by: str) -> str:  # noqa: ARG002 - the audit knows who
-        return f"{draft_next_version(contract=self.row, starts_on=self.cleaned_data['starts_on'])} is drafted."
+        day = self.cleaned_data["starts_on"]
+        return f"{change_contract(contract=self.row, starts_on=day, terms={}, today=timezone.localdate())} is agreed."
 
 
 def is_draft(contract: Contract) -> bool:

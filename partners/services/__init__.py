@@ -28,11 +28,15 @@ from partners.services.building import (
     surprises_of,
 )
 from partners.services.contracts import (
+    AlreadyChanged,
+    MonthsAreBilled,
     NotADraftContract,
+    NotInForceToChange,
     OverlapsAnother,
+    SplitsAWholeMonth,
     TermsIncomplete,
     activate_contract,
-    draft_next_version,
+    change_contract,
 )
 from partners.services.corrections import (
     LateUsageStands,
@@ -73,6 +77,7 @@ from partners.services.zones import UnknownTimeZone
 
 __all__ = [
     "AlreadyBilled",
+    "AlreadyChanged",
     "AlreadyIssuing",
     "AlreadyRevoked",
     "AlreadyRotated",
@@ -81,6 +86,7 @@ __all__ = [
     "LateUsageStands",
     "MomentPast",
     "MonthAtWork",
+    "MonthsAreBilled",
     "MoreThanApproved",
     "NameTaken",
     "NewKey",
@@ -90,6 +96,7 @@ __all__ = [
     "NotApproved",
     "NotHeld",
     "NotHoldable",
+    "NotInForceToChange",
     "NotUndone",
     "NothingLeftToGiveBack",
     "NothingToApprove",
@@ -101,6 +108,7 @@ __all__ = [
     "PreviewDiffers",
     "RunTotal",
     "RunUnderWay",
+    "SplitsAWholeMonth",
     "TermsIncomplete",
     "TotalsChanged",
     "UnknownTimeZone",
@@ -114,8 +122,8 @@ __all__ = [
     "bill_again",
     "build_run",
     "cancel_run",
+    "change_contract",
     "contracts_with_a_final_invoice",
-    "draft_next_version",
     "due_contracts",
     "due_months",
     "follow_up",

@@ -197,7 +197,7 @@ def preview(
     served = month.overlap(contract.start_date, contract.end_date)
     if served is None and not corrections:
         raise NotInForce(f"{contract} does not run on any day of {month.label()}.")
-    _refuse_other_days(contract)
+    refuse_other_days(contract)
     terms = terms_of(contract)
     proration = proration_of(contract, month)
     lines = rate(terms, usage, proration) if served else ()
@@ -253,7 +253,7 @@ def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> 
     return counted
 
 
-def _refuse_other_days(contract: Contract) -> None:
+def refuse_other_days(contract: Contract) -> None:
     partner = contract.partner
     if contract.pricing_model in METER_OF and partner.billing_time_zone != contract.billing_time_zone:
         raise DaysDiffer(

@@ -84,7 +84,7 @@ def test_a_second_contract_of_the_same_days_is_not_agreed(partner_manager):
     first = a_contract("flat")
     second = a_contract("flat", partner=first.partner, status="draft")
     said = pressed(partner_manager, second, "activate").content.decode()
-    assert f"has {first} from 2026-10-01 without an end; end it" in said
+    assert f"has {first} for API from 2026-10-01 without an end; end it" in said
 
 
 def test_an_agreed_contract_changes_its_end_and_nothing_else(partner_manager):
@@ -102,13 +102,13 @@ def test_an_agreed_contract_changes_its_end_and_nothing_else(partner_manager):
     assert (contract.monthly_fee_cents, contract.currency, contract.status) == (50000, "USD", "active")
 
 
-def test_a_new_version_starts_as_a_draft_with_the_same_terms(partner_manager):
+def test_a_new_version_starts_with_the_same_terms(partner_manager):
     contract = a_contract("hybrid")
     partner_manager.post(button_of(contract, "new-version"), {"starts_on": "2027-01-01"})
-    draft = Contract.objects.get(version=2)
-    assert (draft.reference, draft.status, draft.price_per_deed, draft.start_date) == (
+    version = Contract.objects.get(version=2)
+    assert (version.reference, version.status, version.price_per_deed, version.start_date) == (
         contract.reference,
-        "draft",
+        "active",
         contract.price_per_deed,
         dt.date(2027, 1, 1),
     )
