@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test proofs check lock format clean bench
+.PHONY: help demo test proofs chaos check lock format clean bench
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -28,6 +28,9 @@ proofs: .venv/dev.stamp ## the storms on the books and the numbers at full lengt
 	@exec $(BIN)/pytest tests/payments/test_state_machine.py tests/payments/test_every_order.py tests/flows/test_stripe_storm.py tests/invoices/test_sweep_memory.py \
 	 tests/invoices/test_numbers.py tests/invoices/test_issuing.py tests/invoices/test_correcting.py \
 	 --hypothesis-profile proofs --numprocesses auto --maxprocesses 4 $(ARGS)
+
+chaos: .venv/dev.stamp ## a hundred kills at the month end of a thousand partners; ARGS="--seed 7" repeats one: minutes
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 check: .venv/dev.stamp ## style, types, the import order, migrations, security
 	@exec .ci/check $(BIN)
