@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from itertools import accumulate, pairwise
@@ -125,12 +126,16 @@ def _parties(invoice: CanonicalInvoice, say: Wording) -> list[tuple[str, Printed
     """Both address blocks; they name their countries where these differ."""
     is_abroad = invoice.seller.country != invoice.buyer.country
     both = ((say("from"), invoice.seller), (say("bill_to"), invoice.buyer))
-    return [(heading, _party(party, say, say.country(party.country) if is_abroad else "")) for heading, party in both]
+    return [(heading, _party(party, say, names_country=is_abroad)) for heading, party in both]
 
 
-def _party(party: Party, say: Wording, country: str) -> PrintedParty:
-    is_written = any(country.casefold() in line.casefold() for line in party.address_lines)
-    lines = (*party.address_lines, "" if is_written else country, party.email, _tax_id(party, say))
+def _party(party: Party, say: Wording, *, names_country: bool) -> PrintedParty:
+    """Write an address block; a country that stands in the address is not named again."""
+    known = say.names_of_country(party.country) if names_country else set()
+    written = "\n".join(party.address_lines)
+    is_written = any(re.search(rf"\b{re.escape(name)}\b", written, re.IGNORECASE) for name in known)
+    country = say.country(party.country) if known and not is_written else ""
+    lines = (*party.address_lines, country, party.email, _tax_id(party, say))
     return PrintedParty(party.name, tuple(line for line in lines if line.strip()))
 
 

@@ -74,6 +74,10 @@ class Wording:
         """Write a country's name; "" for an unknown code."""
         return str(self.locale.territories.get(code, ""))
 
+    def names_of_country(self, code: str) -> set[str]:
+        """Return its names in every language of ours: an address is written in any of them."""
+        return {name for language in _LOCALES.values() if (name := Locale.parse(language).territories.get(code))}
+
     def cell(self, value: Cell) -> str:
         """Write one cell of an annex: money without its symbol, nothing as a dash."""
         if isinstance(value, str):

@@ -271,6 +271,9 @@ def test_parties_of_two_countries_name_them():
     assert "Germany" not in printed(replace(abroad, buyer=replace(abroad.buyer, country="DE")))
     written = replace(abroad.buyer, address_lines=("1010 Wien, AUSTRIA",))
     assert "Austria" not in printed(replace(abroad, buyer=written))
+    assert "オーストリア" not in printed(replace(abroad, buyer=written, language="ja"))
+    street = Party("Nord AG", ("Romanian Street 1",), country="OM")
+    assert "Romanian Street 1 Oman" in printed(replace(abroad, buyer=street))
 
 
 def test_the_brand_heads_the_page_and_the_company_asks_for_the_money():
