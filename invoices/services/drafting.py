@@ -99,9 +99,11 @@ def recalculate_draft(*, invoice: Invoice) -> Invoice:
 
 @transaction.atomic
 def duplicate_invoice(*, invoice: Invoice, by: str) -> Invoice:
-    """Make a draft with the same customer, terms and lines, without dates and numbers."""
-    if invoice.seller is None:
+    """Make a draft with the same customer, terms and lines, without dates and numbers. Raises NotADraft."""
+    if invoice.origin == Origin.STRIPE:
         raise NotADraft("Stripe's invoices are copied from Stripe; duplicate them there.")
+    if invoice.seller is None:
+        raise NotADraft(f"{invoice} has no seller; choose one before duplicating it.")
     copied = [
         NewLine(**{name: getattr(line, name) for name in NewLine.__dataclass_fields__}) for line in invoice.lines.all()
     ]

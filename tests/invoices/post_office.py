@@ -15,7 +15,7 @@ Reply = tuple[int, str]
 
 @dataclass
 class PostOffice:
-    """What it was given, and how it answers; `hangs_up` ends the connection instead of the answer to a mail."""
+    """What it was given, and how it answers; `hangs_up` ends the connection instead of the answer to a mail, silence keeps it."""
 
     port: int = 0
     letters: list[bytes] = field(default_factory=list)
@@ -25,6 +25,9 @@ class PostOffice:
     to_mail: Reply = (250, "taken")
     to_goodbye: Reply = (221, "bye")
     hangs_up: bool = False
+    is_silent: bool = False
+    is_silent_after_mail: bool = False
+    wakes: threading.Event = field(default_factory=threading.Event)
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -34,6 +37,9 @@ class PostOffice:
 class _Counter(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         office: PostOffice = self.server.office
+        if office.is_silent:
+            office.wakes.wait()
+            return None
         self._say(220, "post office")
         while line := self.rfile.readline().decode("utf-8").strip():
             verb, _, rest = line.partition(" ")
@@ -63,7 +69,9 @@ class _Counter(socketserver.StreamRequestHandler):
         letter = b"".join(line.removeprefix(b".") if line.startswith(b"..") else line for line in lines)
         if office.to_mail[0] == 250:
             office.letters.append(letter)
-        if office.hangs_up:
+        if office.is_silent_after_mail:
+            office.wakes.wait()
+        if office.hangs_up or office.is_silent_after_mail:
             return False
         self._say(*office.to_mail)
         return True

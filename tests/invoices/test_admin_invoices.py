@@ -154,6 +154,13 @@ def test_a_duplicate_is_a_new_draft(manager):
     assert Invoice.objects.drafts().get().total_cents == 1000
 
 
+def test_what_has_no_seller_or_is_stripes_is_not_duplicated(manager):
+    draft = a_draft("10.00")
+    Invoice.objects.filter(pk=draft.pk).update(seller=None)
+    assert "has no seller; choose one before" in pressed(manager, draft, "duplicate").content.decode()
+    assert "duplicate them there" in pressed(manager, a_stripe_invoice(), "duplicate").content.decode()
+
+
 def test_buttons_fit_the_state():
     manager = signed_in(someone("Finance manager"))
 
@@ -264,6 +271,31 @@ def test_totals_are_per_currency(manager):
     page = manager.get(LIST).content.decode()
     assert "€5.00" in page
     assert "¥300" in page
+
+
+def test_totals_are_of_the_rows_that_are_filtered(manager):
+    an_invoice("2.00", customer=a_customer(name="Kansai"))
+    an_invoice("3.00")
+    a_draft("7.00")
+    yen = an_invoice("300", currency="JPY")
+
+    def totals(query):
+        found = manager.get(f"{LIST}?{query}").context["totals"]
+        return [(row.currency, row.formatted) for row in found]
+
+    assert totals("view=outstanding") == [("EUR", ["€5.00", "€0.00", "€5.00"]), ("JPY", ["¥300", "¥0", "¥300"])]
+    assert totals("currency=JPY") == [("JPY", ["¥300", "¥0", "¥300"])]
+    assert totals("q=Kansai") == [("EUR", ["€2.00", "€0.00", "€2.00"])]
+    assert totals(f"q={yen.invoice_number}&view=drafts") == []
+
+
+@pytest.mark.parametrize("name", ["void", "write_off"])
+def test_a_selection_is_given_up_with_a_result_for_each_row(manager, name):
+    rows = [an_invoice("10.00"), a_paid_invoice(), a_draft("1.00"), a_stripe_invoice(status="open")]
+    asked = {"_selected_action": [row.pk for row in rows], "action": name, "confirmed": "yes", "reason": "x"}
+    page = manager.post(LIST, asked | {"index": 0}).content.decode()
+    assert "<strong>1</strong> done, <strong>3</strong> refused" in page
+    assert page.count("only an open invoice of ours can be voided or written off") == 3
 
 
 @pytest.mark.parametrize("file_format", ["0", "1"])

@@ -374,6 +374,30 @@ def test_a_server_that_hangs_up_after_the_mail_leaves_it_unknown(office):
     assert len(office.mails) == 1
 
 
+def test_a_server_that_never_greets_is_left_and_tried_again(settings, office):
+    """Nothing was handed over, so nothing can have gone out."""
+    settings.EMAIL_TIMEOUT, office.is_silent = 0.2, True
+    delivery = queued()
+    with pytest.raises(MailServerAway):
+        attempt(delivery)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == ("queued", 1, NOW + WAITS[0])
+    office.is_silent = False
+    office.wakes.set()
+    assert attempt(delivery, NOW + WAITS[0]).state == "sent"
+    assert len(office.mails) == 1
+
+
+def test_a_server_that_falls_silent_after_the_mail_is_left_and_not_tried_again(settings, office):
+    settings.EMAIL_TIMEOUT, office.is_silent_after_mail = 0.2, True
+    delivery = sent()
+    office.wakes.set()
+    office.is_silent_after_mail = False
+    send_deliveries()
+    assert (delivery.state, len(office.mails)) == ("unknown", 1)
+    assert "it may have gone out, or not" in delivery.error
+
+
 def test_a_rude_goodbye_takes_nothing_back(office):
     office.to_goodbye = (500, "go away")
     assert sent().state == "sent"
