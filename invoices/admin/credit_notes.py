@@ -15,7 +15,6 @@ from billing_site.kit.admin import (
     MoneyFormField,
     QuestionForm,
     ReadOnlyAdmin,
-    ReadOnlyInline,
     RowPageMixin,
     TotalsMixin,
     View,
@@ -24,14 +23,16 @@ from billing_site.kit.admin import (
     link_column,
     money_column,
 )
-from billing_site.kit.admin.words import percent_text
+from billing_site.kit.admin.words import span_text
 from billing_site.kit.exports import ExportMixin
 from billing_site.kit.money import Money
 from invoices.admin import sending
-from invoices.admin.paper import kept_document
-from invoices.models import CreditNote, CreditNoteLine
+from invoices.admin.paper import paper_of_note
+from invoices.models import CreditNote, InvoiceLine
 from invoices.resources import CreditNoteResource
 from invoices.services import CreditLine, Split, issue_credit_note, left_to_credit
+
+_NOTHING_WRITTEN = "Write an amount beside at least one line."
 
 
 class CreditNoteForm(QuestionForm):
@@ -55,7 +56,7 @@ class CreditNoteForm(QuestionForm):
         self.left = left_to_credit(invoice=row)
         for line, cents in self.left:
             field = MoneyFormField(
-                label=line.description, required=False, help_text=f"At most {Money(cents, row.currency).format()}"
+                label=line.description, required=False, help_text=_at_most(line, cents, row.currency)
             )
             field.form, self.fields[f"line_{line.pk}"] = self, field
         due = Money(row.amount_due_cents + row.written_off_cents, row.currency).format()
@@ -73,12 +74,12 @@ class CreditNoteForm(QuestionForm):
                 self.add_error(
                     f"line_{line.pk}", f"Take back at most {Money(cents, self.row.currency).format()} of this line."
                 )
-        if (
-            not read.get("is_whole")
-            and not any(read.get(f"line_{line.pk}") for line, _cents in self.left)
-            and not self.errors
-        ):
-            raise forms.ValidationError("Write an amount beside at least one line.")
+        is_written = any(read.get(f"line_{line.pk}") for line, _cents in self.left)
+        if not self.errors and bool(read.get("is_whole")) == is_written:
+            said = "Take back everything, or the amounts you write: not both." if is_written else _NOTHING_WRITTEN
+            raise forms.ValidationError(said)
+        if read.get("refund") and read.get("is_refunded"):
+            self.add_error("refund", "Refund the rest, or the amount you write: not both.")
         return read
 
     def carry_out(self, *, by: str) -> str:
@@ -110,22 +111,15 @@ class CreditNoteForm(QuestionForm):
         ]
 
 
+def _at_most(line: InvoiceLine, cents: int, currency: str) -> str:
+    """Say what is left of a line, and its period: lines of several months may have one name."""
+    span = span_text(line.service_period_start, line.service_period_end) if line.service_period_start else ""
+    return " \N{MIDDLE DOT} ".join(filter(None, [f"At most {Money(cents, currency).format()}", span]))
+
+
 issue_credit_note_button = asking(
     "Issue credit note", form=CreditNoteForm, permission="invoices.add_creditnote", icon="undo"
 )
-
-
-class CreditNoteLineInline(ReadOnlyInline):
-    model = CreditNoteLine
-    fields = readonly_fields = ("description", "rate", "amount", "tax")
-    amount = money_column("amount_cents", currency="credit_note__currency")
-    tax = money_column("tax_cents", currency="credit_note__currency")
-    verbose_name_plural = "Lines"
-    tab = False
-
-    @admin.display(description="Tax rate")
-    def rate(self, line: CreditNoteLine) -> str:
-        return percent_text(line.tax_rate)
 
 
 @admin.register(CreditNote)
@@ -161,23 +155,11 @@ class CreditNoteAdmin(RowPageMixin, TotalsMixin, ExportMixin, ReadOnlyAdmin):
     resend, mark_sent = sending.resend_button, sending.mark_sent_button
     actions_detail = ("resend", "mark_sent")
     offered_when = sending.OFFERED_WHEN
-    inlines = (CreditNoteLineInline,)
-    fieldsets = (
-        (None, {"fields": (("number", "invoice"), ("status", "origin"), ("issue_date", "issued_by"), "reason")}),
-        ("Amounts", {"fields": (("subtotal", "tax"), ("total", "reduces_due"), ("to_credit", "to_refund"))}),
-    )
-    readonly_fields = ("subtotal", "tax", "total", "reduces_due", "to_credit", "to_refund")
-    subtotal, tax, total = money_column("subtotal_cents"), money_column("tax_cents"), money_column("total_cents")
-    reduces_due = money_column("reduces_due_cents", "Off the invoice")
-    to_credit, to_refund = (
-        money_column("to_credit_cents", "Becomes a credit"),
-        money_column("to_refund_cents", "To be refunded"),
-    )
-
-    change_form_after_template = "admin/invoices/document.html"
+    fieldsets = ((None, {"fields": (("invoice", "origin"),)}),)
+    change_form_outer_before_template = "admin/invoices/paper.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_delivery_state()
 
     def row_context(self, request: HttpRequest, row: CreditNote) -> dict[str, Any]:  # noqa: ARG002
-        return {"document": kept_document(row)}
+        return {"paper": paper_of_note(row)}

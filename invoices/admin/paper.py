@@ -8,11 +8,12 @@ from typing import Any
 
 from django.urls import reverse
 
+from billing_site.kit.admin import badge, link_to
 from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
 from billing_site.kit.money import Money
 from invoices.admin.columns import is_overdue, number, status_badge
-from invoices.enums import Origin
-from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.enums import CreditNoteStatus, Origin
+from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,20 @@ class ShownDocument:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Everything the page of an issued invoice shows above its form."""
+    """Everything the page of an issued paper shows above its form."""
 
     number: str
     status: Any
+    between: str
     facts: list[tuple[str, Any]]
     lines: list[PaperLine]
     sums: list[Sum]
     document: ShownDocument
-    due: str
-    due_note: str
-    is_overdue: bool
+    headline: str
+    figure: str
+    remark: str
+    is_overdue: bool = False
+    shows_price: bool = True
 
 
 def paper_of(invoice: Invoice, *, on: dt.date) -> Paper:
@@ -67,13 +71,37 @@ def paper_of(invoice: Invoice, *, on: dt.date) -> Paper:
     return Paper(
         number=number(invoice),
         status=status_badge(invoice, on=on),
+        between=_between(invoice),
         facts=_facts(invoice),
         lines=[_line(line, invoice.currency) for line in invoice.lines.all()],
         sums=_sums(invoice),
         document=kept_document(invoice),
-        due=invoice.amount_due.format(),
-        due_note=_due_note(invoice, on),
+        headline="Amount due",
+        figure=invoice.amount_due.format(),
+        remark=_due_note(invoice, on),
         is_overdue=is_overdue(invoice, on=on),
+    )
+
+
+def paper_of_note(note: CreditNote) -> Paper:
+    """Gather one credit note's page; two queries."""
+    return Paper(
+        number=str(note),
+        status=badge(note.get_status_display(), "success" if note.status == CreditNoteStatus.ISSUED else ""),
+        between=_between(note.invoice),
+        facts=[
+            ("Issued", day_text(note.issue_date)),
+            ("For invoice", link_to(note.invoice)),
+            ("Issued by", note.issued_by),
+            ("Reason", note.reason),
+        ],
+        lines=[_credited(line, note.currency) for line in note.lines.order_by("pk")],
+        sums=_credited_sums(note),
+        document=kept_document(note),
+        headline="Total credit",
+        figure=Money(note.total_cents, note.currency).format(),
+        remark="",
+        shows_price=False,
     )
 
 
@@ -93,6 +121,10 @@ def drawn_document(draft: Invoice) -> ShownDocument:
     """Show a draft as it would be printed, as it was last saved."""
     url = reverse("admin:invoices_invoice_preview", args=[draft.pk])
     return ShownDocument("As it will be printed, once saved", url, url)
+
+
+def _between(invoice: Invoice) -> str:
+    return f"{invoice.customer} · from {invoice.seller}" if invoice.seller else str(invoice.customer)
 
 
 def _facts(invoice: Invoice) -> list[tuple[str, Any]]:
@@ -117,6 +149,33 @@ def _line(line: InvoiceLine, currency: str) -> PaperLine:
         tax=percent_text(line.tax_rate) if line.tax_rate else "",
         amount=Money(line.amount_cents, currency).format(),
     )
+
+
+def _credited(line: CreditNoteLine, currency: str) -> PaperLine:
+    return PaperLine(
+        description=line.description,
+        detail="",
+        period="",
+        quantity="",
+        unit_price="",
+        tax=percent_text(line.tax_rate) if line.tax_rate else "",
+        amount=Money(line.amount_cents, currency).format(),
+    )
+
+
+def _credited_sums(note: CreditNote) -> list[Sum]:
+    goes_to = [
+        ("Off the invoice", note.reduces_due_cents),
+        ("Becomes a credit", note.to_credit_cents),
+        ("To be refunded", note.to_refund_cents),
+    ]
+    rows = [
+        ("Subtotal", note.subtotal_cents),
+        ("Tax", note.tax_cents),
+        ("Total", note.total_cents),
+        *((label, cents) for label, cents in goes_to if cents),
+    ]
+    return [Sum(label, Money(cents, note.currency).format(), label == "Total") for label, cents in rows]
 
 
 def _sums(invoice: Invoice) -> list[Sum]:

@@ -73,6 +73,14 @@ class SellerAdmin(RowPageMixin, BackOfficeAdmin):
         ),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Seller | None = None) -> Any:
+        """Offer the upload of a logo to those only who may change it."""
+        found = super().get_fieldsets(request, obj)
+        if not self._is_only_read(request, obj):
+            return found
+        title, options = found[-1]
+        return [*found[:-1], (title, {**options, "fields": (*options["fields"][:1], "logo_shown")})]
+
     def logo_shown(self, seller: Seller) -> Any:
         """Show the logo as documents do, on white; a picture in an address runs nothing."""
         if not seller.logo_svg:

@@ -58,6 +58,8 @@ def sent(paper: Any) -> Any:
     if paper.origin == Origin.STRIPE:
         return badge("By Stripe")
     state = paper.delivery_state
+    if state == DeliveryState.MARKED:
+        return badge("Marked", _TONES[state])
     return state_badge(state) if state or not is_sendable(paper) else badge("Not sent")
 
 

@@ -15,7 +15,7 @@ Reply = tuple[int, str]
 
 @dataclass
 class PostOffice:
-    """What it was given, and how it answers; `hangs_up` ends the connection instead of the answer to a mail, silence keeps it."""
+    """What it was given, and how it answers; instead of the answer to a mail it may hang up, or fall silent."""
 
     port: int = 0
     letters: list[bytes] = field(default_factory=list)
