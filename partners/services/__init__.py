@@ -54,6 +54,7 @@ from partners.services.entries import (
     release_entry,
     retry_parked,
 )
+from partners.services.fates import fates_of
 from partners.services.late import LateUsage, late_usage, usage_without_contract
 from partners.services.locks import MonthAtWork, month_at_work
 from partners.services.previews import Preview, Unpriceable, previews, terms_of
@@ -126,6 +127,7 @@ __all__ = [
     "contracts_with_a_final_invoice",
     "due_contracts",
     "due_months",
+    "fates_of",
     "follow_up",
     "hold_entry",
     "issue_run",

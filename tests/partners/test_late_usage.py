@@ -25,6 +25,7 @@ from partners.services import (
     bill_again,
     build_run,
     due_months,
+    fates_of,
     issue_run,
     late_usage,
     terms_of,
@@ -412,6 +413,8 @@ def test_whenever_usage_arrives_each_month_ends_at_what_all_of_it_costs(seed):
             assert not run.entries.parked().exists()
             issue(run, now)
     assert late_usage() == []
+    for fate in fates_of(partner=contract.partner).values():
+        assert (fate.open, fate.without_contract) == (0, 0)
     for month in months:
         assert billed_for(contract, month.start) == cost_of(contract, month.start, month.end)
 

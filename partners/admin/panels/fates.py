@@ -1,0 +1,36 @@
+"""Owns the panel that says what became of a partner's usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from billing_site.kit.admin import Panel, may_see
+from billing_site.kit.admin.panels import register
+from billing_site.kit.admin.words import count_text
+from partners.enums import Meter
+from partners.fates import Fate
+from partners.models import ApiUsage, Partner
+from partners.services import fates_of
+
+_MONTHS = 6
+
+
+@register(Partner)
+def where_it_went(partner: Partner, request: HttpRequest) -> Iterator[Panel]:
+    """Each month and meter: all that was counted is billed, open, free under its contract, or without one."""
+    if not may_see(request, ApiUsage):
+        return
+    today = timezone.localdate()
+    month = today.year * 12 + today.month - 1 - _MONTHS
+    since = today.replace(year=month // 12, month=month % 12 + 1, day=1)
+    found = sorted(fates_of(partner=partner, since=since).items(), reverse=True)
+    rows = [(f"{start:%B %Y}", Meter(meter).label, *_counts(fate)) for (start, meter), fate in found]
+    amounts = ("Counted", "Billed", "Open", "Free", "Without contract")
+    yield Panel("Where the usage went", ("Month", "Meter"), rows, amounts=amounts, none="Nothing yet.", is_wide=True)
+
+
+def _counts(fate: Fate) -> Iterator[str]:
+    return map(count_text, (fate.counted, fate.billed, fate.open, fate.free, fate.without_contract))
