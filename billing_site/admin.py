@@ -37,6 +37,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Late usage", "history", "partners.Correction"),
         ("Usage by day", "monitoring", "partners.ApiUsage"),
         ("Usage events", "data_usage", "partners.UsageEvent"),
+        ("Usage conflicts", "rule", "partners.UsageConflict"),
         ("Partner keys", "key", "partners.PartnerApiKey"),
     ),
     "Stripe": (

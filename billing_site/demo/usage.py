@@ -1,19 +1,18 @@
-"""What partners used: daily sums for the past, single deeds for the last two months, busy on weekdays."""
+"""What partners used: an event a day and key for the past, single deeds for the last two months, busy on weekdays."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, groupby, islice
 from random import Random
 from zoneinfo import ZoneInfo
 
 from billing_site.demo.contracts import Player
 from billing_site.demo.dates import Dates
-from partners.metering import DEED, NewUsage, RequestCount
-from partners.models import ApiUsage
-from partners.services import record_requests, record_usage
+from partners.metering import DEED, CountsBatch, NewUsage, RequestCount
+from partners.services import record_counts, record_usage
 
 BATCH = 1000
 WORKDAYS_A_MONTH = Decimal("21.7")
@@ -33,11 +32,14 @@ def count_usage(dates: Dates, player: Player) -> None:
     """Count everything one partner used from its first contract's beginning to the day before the story is told."""
     single_from = dates.month(1).start
     days = list(_days(dates, player))
-    ApiUsage.objects.bulk_create(_past_deeds(player, [row for row in days if row[0] < single_from]))
-    events = _single_deeds(dates, player, [row for row in days if row[0] >= single_from])
+    past = _past_deeds(player, [row for row in days if row[0] < single_from])
+    events = chain(past, _single_deeds(dates, player, [row for row in days if row[0] >= single_from]))
     while batch := list(islice(events, BATCH)):
         record_usage(partner=player.partner, events=batch, now=dates.ends_at)
-    record_requests(partner=player.partner, counts=_requests(player, days))
+    for month, rows in groupby(days, key=lambda row: f"{row[0]:%Y-%m}"):
+        counts = CountsBatch(f"requests-{month}", tuple(_requests(player, rows)))
+        if counts.counts:
+            record_counts(partner=player.partner, batch=counts, now=dates.ends_at)
 
 
 Day = tuple[dt.date, int, int]
@@ -57,15 +59,21 @@ def _days(dates: Dates, player: Player) -> Iterator[Day]:
         day += dt.timedelta(days=1)
 
 
-def _past_deeds(player: Player, days: list[Day]) -> Iterator[ApiUsage]:
+def _past_deeds(player: Player, days: list[Day]) -> Iterator[NewUsage]:
+    zone = ZoneInfo(player.partner.billing_time_zone)
     for day, deeds, _ in days:
         for place, prefix in enumerate(player.keys):
             counted = _share_of_key(deeds, place, len(player.keys))
             if counted:
-                yield ApiUsage(
-                    partner=player.partner, api_key_prefix=prefix, event_type=DEED, endpoint=DEEDS, day=day,
-                    requests=counted, quantity=counted,
-                )  # fmt: skip
+                yield NewUsage(
+                    idempotency_key=f"{day:%Y%m%d}-{prefix}",
+                    event_type=DEED,
+                    occurred_at=dt.datetime.combine(day, dt.time(12), zone).astimezone(dt.UTC),
+                    quantity=Decimal(counted),
+                    api_key_prefix=prefix,
+                    endpoint=DEEDS,
+                    metadata={"source": "daily sum"},
+                )
 
 
 def _single_deeds(dates: Dates, player: Player, days: list[Day]) -> Iterator[NewUsage]:
@@ -87,12 +95,13 @@ def _single_deeds(dates: Dates, player: Player, days: list[Day]) -> Iterator[New
                 )
 
 
-def _requests(player: Player, days: list[Day]) -> Iterator[RequestCount]:
+def _requests(player: Player, days: Iterable[Day]) -> Iterator[RequestCount]:
     for day, _, requests in days:
         for endpoint, share in REQUESTS.items():
             for place, prefix in enumerate(player.keys):
                 counted = _share_of_key(round(requests * share), place, len(player.keys))
-                yield RequestCount(day=day, requests=counted, api_key_prefix=prefix, endpoint=endpoint)
+                if counted:
+                    yield RequestCount(day=day, requests=counted, api_key_prefix=prefix, endpoint=endpoint)
 
 
 def _share_of_key(whole: int, place: int, keys: int) -> int:

@@ -44,6 +44,7 @@ from partners.services.corrections import (
     contracts_with_a_final_invoice,
     planned_corrections,
 )
+from partners.services.counts import ArchivedMonth, BatchOutcome, NothingToReverse, record_counts
 from partners.services.due import due_contracts, due_months, running_contracts, unbilled_contracts
 from partners.services.entries import (
     NotHeld,
@@ -73,7 +74,8 @@ from partners.services.runs import (
     issue_run,
     totals_of_run,
 )
-from partners.services.usage import UsageItem, UsageOutcome, record_requests, record_usage
+from partners.services.usage import UsageItem, UsageOutcome, record_usage
+from partners.services.usage_conflicts import kept_body
 from partners.services.zones import UnknownTimeZone
 
 __all__ = [
@@ -82,6 +84,8 @@ __all__ = [
     "AlreadyIssuing",
     "AlreadyRevoked",
     "AlreadyRotated",
+    "ArchivedMonth",
+    "BatchOutcome",
     "InvoiceDiffers",
     "LateUsage",
     "LateUsageStands",
@@ -103,6 +107,7 @@ __all__ = [
     "NothingToApprove",
     "NothingToBill",
     "NothingToRetry",
+    "NothingToReverse",
     "OpensNothing",
     "OverlapsAnother",
     "Preview",
@@ -131,13 +136,14 @@ __all__ = [
     "follow_up",
     "hold_entry",
     "issue_run",
+    "kept_body",
     "late_usage",
     "make_key",
     "month_at_work",
     "note_use",
     "planned_corrections",
     "previews",
-    "record_requests",
+    "record_counts",
     "record_usage",
     "release_entry",
     "retry_parked",

@@ -3,136 +3,160 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-import structlog
-from django.db import connection, transaction
+from django.db import transaction
 
-from partners.metering import REQUEST, DayCount, DayKey, NewUsage, RequestCount, added_up
+from partners.metering import NewUsage, Reversal, identity
 from partners.models import Partner, UsageEvent
+from partners.services.archived import ARCHIVED, archived_spans
+from partners.services.rollup import add_events, add_reversals
+from partners.services.usage_conflicts import Contradiction, keep_contradictions
+from partners.services.usage_locks import hold_usage, share_usage
 from partners.services.zones import zone_named
 
-log = structlog.get_logger(__name__)
-Fate = Literal["recorded", "repeated", "conflict"]
-
-_INSERT = """
-INSERT INTO usage_events (id, partner_id, user_id, api_key_prefix, event_type, endpoint, resource_id, quantity,
-                          occurred_at, metadata, idempotency_key, created_at)
-SELECT sent.id, %s, sent.user_id, sent.api_key_prefix, sent.event_type, sent.endpoint, sent.resource_id, sent.quantity,
-       sent.occurred_at, sent.metadata::jsonb, sent.idempotency_key, %s
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::timestamptz[],
-            %s::text[], %s::text[])
-     AS sent (id, user_id, api_key_prefix, event_type, endpoint, resource_id, quantity, occurred_at, metadata,
-              idempotency_key)
-ON CONFLICT (id) DO NOTHING RETURNING id
-"""
-_ADD = """
-INSERT INTO api_usage AS known (partner_id, day, event_type, api_key_prefix, endpoint, requests, quantity)
-SELECT %s, sent.day, sent.event_type, sent.api_key_prefix, sent.endpoint, sent.requests, sent.quantity
-FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::numeric[])
-     AS sent (day, event_type, api_key_prefix, endpoint, requests, quantity)
-ON CONFLICT (partner_id, day, event_type, api_key_prefix, endpoint)
-DO UPDATE SET requests = known.requests + excluded.requests, quantity = known.quantity + excluded.quantity
-"""
+Fate = Literal["recorded", "repeated", "conflict", "refused"]
+Sent = NewUsage | Reversal
+_CONFLICT = "This idempotency key was used with another body; nothing was counted."
+_UNKNOWN = "No event of yours has this key, or it is archived; nothing was taken back."
+_OF_A_REVERSAL = "This key is a reversal itself; send the event again under a new key instead."
+_TAKEN_BACK = "This event was taken back already, by the key {key}."
 
 
-@dataclass(frozen=True, slots=True)
-class UsageItem:
-    """What became of one event: recorded now, the repeat of one we have, or in conflict with it."""
+class UsageItem(NamedTuple):
+    """What became of one event: recorded now, the repeat of one we have, in conflict with it, or refused."""
 
-    id: UUID
+    id: str
     idempotency_key: str
     fate: Fate
+    sentence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageOutcome:
+class UsageOutcome(NamedTuple):
     """What became of a batch, in the order it was sent."""
 
     items: tuple[UsageItem, ...]
 
-    def count(self, fate: Fate) -> int:
+    def fates(self, fate: Fate) -> int:
+        """Return how many events met this fate."""
         return sum(item.fate == fate for item in self.items)
 
 
 @transaction.atomic
-def record_usage(*, partner: Partner, events: Sequence[NewUsage], now: dt.datetime) -> UsageOutcome:
+def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) -> UsageOutcome:
     """Record each event once, whoever sends it again; a key that comes with another body is in conflict, not counted.
 
-    Raises UnknownTimeZone when the partner's days cannot be cut.
+    Events come before what takes them back, wherever they stand in the batch. Raises UnknownTimeZone when the
+    partner's days cannot be cut.
     """
-    zone = zone_named(partner.billing_time_zone, of=str(partner))
-    sent = [(event.id_for(partner.pk), event) for event in events]
-    firsts: dict[UUID, NewUsage] = {}
-    for identity, event in sent:
-        firsts.setdefault(identity, event)
-    recorded = _insert(partner, firsts, now)
-    _add_to_days(partner, added_up((firsts[identity] for identity in recorded), zone))
-    kept = firsts | _kept(firsts.keys() - recorded)
-    outcome = UsageOutcome(tuple(_items(sent, kept, recorded)))
-    _say_conflicts(partner, outcome)
-    return outcome
+    sent = [(identity(partner.pk, event.idempotency_key), event) for event in events]
+    firsts: dict[str, Sent] = {}
+    for known_by, event in sent:
+        firsts.setdefault(known_by, event)
+    plain = {i: event for i, event in firsts.items() if type(event) is NewUsage}
+    taking_back = {i: event for i, event in firsts.items() if type(event) is Reversal}
+    (hold_usage if taking_back else share_usage)(partner)
+    batch = _Batch(partner, _zone_of(partner), now)
+    batch.add(plain)
+    batch.take_back(taking_back)
+    items = tuple(batch.items(sent, firsts))
+    batch.keep_conflicts(sent, items)
+    return UsageOutcome(items)
 
 
-@transaction.atomic
-def record_requests(*, partner: Partner, counts: Iterable[RequestCount]) -> None:
-    """Add requests a product counted itself to the days it counted them for."""
-    sums: dict[DayKey, DayCount] = {}
-    for count in counts:
-        key = DayKey(count.day, REQUEST, count.api_key_prefix, count.endpoint)
-        before = sums.get(key, DayCount(0, Decimal(0)))
-        sums[key] = DayCount(before.requests + count.requests, before.quantity + count.requests)
-    _add_to_days(partner, sorted(sums.items()))
+class _Batch:
+    """The work on one batch: which of its events were known, and why some were refused."""
+
+    def __init__(self, partner: Partner, zone: str, now: dt.datetime) -> None:
+        self.partner, self.zone, self.now = partner, zone, now
+        self.refused: dict[str, str] = {}
+        self.known: dict[str, UsageEvent] = {}
+
+    def add(self, events: dict[str, NewUsage]) -> None:
+        for span in archived_spans(self.partner) if events else ():
+            late = {i for i, event in events.items() if span.starts_at <= event.occurred_at < span.ends_at}
+            self.refused |= dict.fromkeys(late, ARCHIVED.format(month=span.period_start))
+        wanted = {i: e for i, e in events.items() if i not in self.refused} if self.refused else events
+        self._remember(add_events(partner_id=self.partner.pk, events=wanted, zone=self.zone, now=self.now))
+
+    def take_back(self, reversals: dict[str, Reversal]) -> None:
+        if not reversals:
+            return
+        self._remember(reversals)
+        wanted = {i: reversal for i, reversal in reversals.items() if i not in self.known}
+        targets = {i: identity(self.partner.pk, reversal.reverses) for i, reversal in wanted.items()}
+        found = _events(targets.values())
+        undone = UsageEvent.objects.filter(reverses__in=found).values_list("reverses", "idempotency_key")
+        taken = {target: key for target, key in undone if target is not None}
+        accepted: dict[str, tuple[NewUsage, UUID]] = {}
+        for i, target in targets.items():
+            event = found.get(target)
+            sentence = _why_not(event, taken)
+            if event is None or sentence:
+                self.refused[i] = sentence
+            else:
+                taken[event.pk] = wanted[i].idempotency_key
+                accepted[i] = (_negative(event, wanted[i].idempotency_key), event.pk)
+        add_reversals(partner_id=self.partner.pk, events=accepted, zone=self.zone, now=self.now)
+
+    def items(self, sent: Sequence[tuple[str, Sent]], firsts: Mapping[str, Sent]) -> Iterator[UsageItem]:
+        said: set[str] = set()
+        for i, event in sent:
+            key = event.idempotency_key
+            if i not in said and i not in self.known and i not in self.refused:
+                said.add(i)
+                yield UsageItem(i, key, "recorded")
+            elif i in self.refused:
+                yield UsageItem(i, key, "refused", self.refused[i])
+            elif self._is_repeat(i, event, firsts[i]):
+                yield UsageItem(i, key, "repeated")
+            else:
+                yield UsageItem(i, key, "conflict", _CONFLICT)
+
+    def keep_conflicts(self, sent: Sequence[tuple[str, Sent]], items: Sequence[UsageItem]) -> None:
+        found = [
+            Contradiction(item.id, item.idempotency_key, event.body)
+            for item, (_, event) in zip(items, sent, strict=True)
+            if item.fate == "conflict"
+        ]
+        keep_contradictions(partner=self.partner, found=found, now=self.now)
+
+    def _is_repeat(self, i: str, event: Sent, first: Sent) -> bool:
+        kept = self.known.get(i)
+        if kept is None:
+            return event == first
+        if isinstance(event, Reversal):
+            return str(kept.reverses) == identity(self.partner.pk, event.reverses)
+        return kept.reverses is None and event == _as_sent(kept)
+
+    def _remember(self, identities: object) -> None:
+        self.known |= _events(identities)
 
 
-def _insert(partner: Partner, events: dict[UUID, NewUsage], now: dt.datetime) -> set[UUID]:
-    """Insert in the order of the keys, so that two batches with the same events never wait for each other in a ring."""
-    rows = [
-        (identity, e.user_id, e.api_key_prefix, e.event_type, e.endpoint, e.resource_id, e.quantity, e.occurred_at,
-         json.dumps(e.metadata), e.idempotency_key)
-        for identity, e in sorted(events.items())
-    ]  # fmt: skip
-    if not rows:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [partner.pk, now, *map(list, zip(*rows, strict=True))])
-        return {identity for (identity,) in cursor.fetchall()}
+def _why_not(event: UsageEvent | None, taken: Mapping[UUID, str]) -> str:
+    if event is None:
+        return _UNKNOWN
+    if event.reverses is not None:
+        return _OF_A_REVERSAL
+    return _TAKEN_BACK.format(key=taken[event.pk]) if event.pk in taken else ""
 
 
-def _add_to_days(partner: Partner, sums: Sequence[tuple[DayKey, DayCount]]) -> None:
-    if not sums:
-        return
-    columns = zip(*((*key, *count) for key, count in sums), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_ADD, [partner.pk, *map(list, columns)])
+def _zone_of(partner: Partner) -> str:
+    """Return the zone in which the partner's days are cut now, whatever it was when `partner` was read."""
+    name: str = Partner.objects.values_list("billing_time_zone", flat=True).get(pk=partner.pk)
+    return zone_named(name, of=str(partner)).key
 
 
-def _kept(identities: Iterable[UUID]) -> dict[UUID, NewUsage]:
-    rows = UsageEvent.objects.in_bulk(list(identities))
-    return {identity: NewUsage(**{f: getattr(row, f) for f in _COMPARED}) for identity, row in rows.items()}
+def _events(identities: object) -> dict[str, UsageEvent]:
+    wanted = list(identities)  # type: ignore[call-overload]
+    return {str(event.pk): event for event in UsageEvent.objects.filter(pk__in=wanted)} if wanted else {}
 
 
-_COMPARED = tuple(NewUsage.__dataclass_fields__)
+def _as_sent(kept: UsageEvent) -> NewUsage:
+    return NewUsage(*(getattr(kept, name) for name in NewUsage._fields))
 
 
-def _items(
-    sent: Sequence[tuple[UUID, NewUsage]], kept: dict[UUID, NewUsage], recorded: set[UUID]
-) -> Iterable[UsageItem]:
-    unsaid = set(recorded)
-    for identity, event in sent:
-        fate: Fate = "repeated" if event == kept[identity] else "conflict"
-        if identity in unsaid:
-            unsaid.discard(identity)
-            fate = "recorded"
-        yield UsageItem(identity, event.idempotency_key, fate)
-
-
-def _say_conflicts(partner: Partner, outcome: UsageOutcome) -> None:
-    for item in outcome.items:
-        if item.fate == "conflict":
-            log.warning("usage_conflict", partner=str(partner), idempotency_key=item.idempotency_key)
+def _negative(event: UsageEvent, key: str) -> NewUsage:
+    return _as_sent(event)._replace(idempotency_key=key, quantity=-event.quantity, metadata={})

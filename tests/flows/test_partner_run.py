@@ -19,9 +19,9 @@ from django.test import Client
 
 from invoices.documents import canonical_of, open_document
 from invoices.models import Document, Invoice
-from partners.metering import RequestCount
+from partners.metering import CountsBatch, RequestCount
 from partners.models import BilledPeriod, BillingRun, Contract, PartnerApiKey, PurchaseOrder
-from partners.services import build_run, record_requests
+from partners.services import build_run, record_counts
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, a_partner, a_seller, use
 
 # WeasyPrint leaves its own colour profile to the garbage collector to close.
@@ -79,7 +79,8 @@ def four_contracts() -> dict[str, Contract]:
     report(contracts["hybrid"], a_month("deed", 5, "/v2/deeds/{id}"))
     report(contracts["per_request"], a_month("request", 1000, "/v2/parcels/search"))
     extra = RequestCount(day=dt.date(2026, 10, 31), requests=1, endpoint="/v2/owners/lookup")
-    record_requests(partner=contracts["per_request"].partner, counts=[extra])
+    batch = CountsBatch("extra", (extra,))
+    record_counts(partner=contracts["per_request"].partner, batch=batch, now=AFTER_OCTOBER)
     use(contracts["per_deed"].partner, 99, at="2026-11-01T00:00:00+00:00")
     return contracts
 

@@ -1,4 +1,4 @@
-"""Owns the read-only pages of what was used."""
+"""Owns the read-only pages of what was used: daily sums, single events, batches of counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 
-from billing_site.kit.admin import DateRange, ReadOnlyAdmin, link_column
+from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, link_column
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
-from partners.models import ApiUsage, UsageEvent
+from partners.models import ApiUsage, RequestBatch, RequestCount, UsageEvent
 from partners.resources import ApiUsageResource, UsageEventResource
 
 
@@ -74,3 +74,28 @@ class UsageEventAdmin(UsagePage):
     search_help_text = "Partner, resource, user or idempotency key"
     ordering = ("-occurred_at", "pk")
     resource_classes = (UsageEventResource,)
+
+
+class RequestCountInline(ReadOnlyInline):
+    model = RequestCount
+    fields = ("day", "endpoint", "api_key_prefix", "requests")
+    ordering = ("day", "endpoint", "pk")
+    tab = False
+    show_change_link = False
+    verbose_name_plural = "Counts"
+
+
+@admin.register(RequestBatch)
+class RequestBatchAdmin(RowPageMixin, ReadOnlyAdmin):
+    """Requests that a product counted itself, batch by batch."""
+
+    list_display = ("idempotency_key", link_column("partner"), "reverses", "created_at")
+    list_filter = (("created_at", DateRange),)
+    search_fields = ("=idempotency_key", "partner__name")
+    search_help_text = "Idempotency key or partner"
+    ordering = ("-created_at", "pk")
+    fields = (("partner", "idempotency_key"), ("reverses", "created_at"))
+    inlines = (RequestCountInline,)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("partner", "reverses")
