@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.db import connection, models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import BigIntegerField, Exists, F, Func, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from invoices.enums import CreditNoteStatus, InvoiceStatus
@@ -233,12 +233,16 @@ class BilledPeriodQuerySet(models.QuerySet):
 
 
 class PurchaseOrderQuerySet(models.QuerySet):
-    def for_product(self, contract: Any) -> Self:
-        """Orders of the contract's partner that cover its product."""
-        return self.filter(partner=contract.partner_id, product__in=("", contract.product))
+    def of_partners(self, contracts: Collection[Any]) -> Self:
+        """Orders of the partners of these contracts."""
+        return self.filter(partner__in={contract.partner_id for contract in contracts})
 
-    def valid_on(self, day: dt.date) -> Self:
-        return self.filter(Q(start_date=None) | Q(start_date__lte=day), Q(end_date=None) | Q(end_date__gt=day))
+    def oldest_first(self) -> Self:
+        return self.order_by(F("start_date").asc(nulls_first=True), "pk")
+
+    def with_drawn(self) -> Self:
+        """With `drawn_cents`: what invoices that stand hold of each, less what was credited."""
+        return self.annotate(drawn_cents=Func(F("pk"), function="drawn_on_order", output_field=BigIntegerField()))
 
 
 class ApiKeyQuerySet(models.QuerySet):

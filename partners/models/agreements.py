@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import pghistory
@@ -240,3 +241,16 @@ class PurchaseOrder(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def left_cents(self) -> int | None:
+        """What is left of it where it was read `with_drawn`; None: it has no limit."""
+        return None if self.amount_cents is None else self.amount_cents - self.drawn_cents  # type: ignore[attr-defined]
+
+    def is_for(self, contract: Contract) -> bool:
+        """Whether it is for what a contract bills."""
+        asked = contract.partner_id, contract.currency
+        return (self.partner_id, self.currency) == asked and self.product in ("", contract.product)
+
+    def is_valid_on(self, day: dt.date) -> bool:
+        return (self.start_date or day) <= day and (self.end_date is None or day < self.end_date)

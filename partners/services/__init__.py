@@ -5,6 +5,7 @@ Issuing a run is the one call that is many transactions: a chunk each, so that a
 
 from __future__ import annotations
 
+from partners.services.agreed import terms_of
 from partners.services.api_keys import (
     AlreadyRevoked,
     AlreadyRotated,
@@ -58,7 +59,7 @@ from partners.services.entries import (
 from partners.services.fates import fates_of
 from partners.services.late import LateUsage, late_usage, usage_without_contract
 from partners.services.locks import MonthAtWork, month_at_work
-from partners.services.previews import Preview, Unpriceable, previews, terms_of
+from partners.services.previews import Preview, Unpriceable, previews
 from partners.services.runs import (
     AlreadyIssuing,
     MoreThanApproved,

@@ -14,13 +14,14 @@ from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import draft_invoice, issue_invoices
 from partners.enums import EntryKind, EntryState, RunStatus
-from partners.models import BilledPeriod, BillingRun, BillingRunEntry, PurchaseOrder
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry
 from partners.services.corrections import (
     PlannedCorrection,
     corrections_again,
     refuse_standing_corrections,
     settle_corrections,
 )
+from partners.services.orders import NoOrderCovers, order_book
 from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
 from partners.services.zones import zone_named
 
@@ -52,7 +53,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
     except Exception as error:
         log.exception("billing_chunk_failed", run=str(run), entries=len(ids))
         if len(ids) == 1:
-            _park(ids[0], sentence_of(error))
+            _leave_out(ids[0], EntryState.PARKED, sentence_of(error))
             return
         for one in ids:
             bill_entries(run=run, ids=[one], on=on, now=now, by=by)
@@ -67,7 +68,7 @@ def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.
     issue_invoices(invoices=[invoice for _, invoice in drafted], on=on, now=now, by=by)
     for entry, invoice in drafted:
         entry.state, entry.invoice = EntryState.BILLED, invoice
-    BillingRunEntry.objects.bulk_update([entry for entry, _ in drafted], ["state", "invoice"])
+    BillingRunEntry.objects.bulk_update([entry for entry, _ in drafted], ["state", "invoice", "purchase_order"])
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a broken promise is heard here, where it can be isolated
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -95,8 +96,16 @@ def _draft_each(
 ) -> list[tuple[BillingRunEntry, Invoice | None]]:
     month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
     contracts = [entry.contract for entry in entries]
-    found = previews(contracts=contracts, month=month, corrections=_corrections_of(entries))
-    return [(entry, _draft_or_park(run, entry, one, on, now, by)) for entry, one in zip(entries, found, strict=True)]
+    orders = order_book(contracts=contracts, locked=True)
+    found = previews(contracts=contracts, month=month, corrections=_corrections_of(entries), orders=orders)
+    drafted = []
+    for entry, one in zip(entries, found, strict=True):
+        invoice = _draft_or_park(run, entry, one, on, now, by)
+        if invoice is None and isinstance(one, Preview):
+            orders.draw(one.order, -one.total_cents)  # what is not billed leaves its order to the others
+        entry.purchase_order = one.order if isinstance(one, Preview) else None
+        drafted.append((entry, invoice))
+    return drafted
 
 
 def _corrections_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[PlannedCorrection, ...]]:
@@ -114,9 +123,12 @@ def _draft_or_park(
             return _draft(run, entry, found, on, now, by)
     except (OperationalError, InterfaceError):
         raise
+    except NoOrderCovers as refusal:
+        _leave_out(entry.pk, EntryState.HELD, str(refusal))
+        return None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and stops nobody else
         log.warning("contract_parked", run=str(run), contract=str(entry.contract), error=repr(error))
-        _park(entry.pk, sentence_of(error))
+        _leave_out(entry.pk, EntryState.PARKED, sentence_of(error))
         return None
 
 
@@ -126,6 +138,8 @@ def _draft(
     if isinstance(found, Unpriceable):
         raise PreviewDiffers(found.reason)
     _refuse_difference(entry, found)
+    if found.waits_for:
+        raise NoOrderCovers(found.waits_for)
     invoice = _invoice(run, found, by) if found.total_cents else None
     if found.kind == EntryKind.MONTH:
         _keep_period(run, entry, found, invoice)
@@ -146,6 +160,7 @@ def _keep_period(run: BillingRun, entry: BillingRunEntry, found: Preview, invoic
         revision=entry.revision,
         invoice=invoice,
         run=run,
+        purchase_order=found.order,
         terms=found.terms_as_json(),
         usage=found.usage_as_json(),
     )
@@ -185,7 +200,7 @@ def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
         payment_terms_days=contract.payment_terms_days,
         billing_period_start=start,  # the month; the lines say on which of its days the contract ran
         billing_period_end=end,
-        purchase_order=_order_number(found),
+        purchase_order=found.order.number if found.order else "",
         contract_reference=contract.reference,
         tax_note=contract.tax_note,
     )
@@ -195,11 +210,5 @@ def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
     return invoice
 
 
-def _order_number(found: Preview) -> str:
-    orders = PurchaseOrder.objects.for_product(found.contract).valid_on(found.served.last_day)
-    order = orders.order_by("pk").first()
-    return order.number if order else ""
-
-
-def _park(entry_id: int, reason: str) -> None:
-    BillingRunEntry.objects.waiting().filter(pk=entry_id).update(state=EntryState.PARKED, reason=reason)
+def _leave_out(entry_id: int, state: EntryState, reason: str) -> None:
+    BillingRunEntry.objects.waiting().filter(pk=entry_id).update(state=state, reason=reason)

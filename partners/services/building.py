@@ -106,8 +106,10 @@ def note_preview(entry: BillingRunEntry, found: Preview | Unpriceable) -> Billin
     if isinstance(found, Unpriceable):
         entry.state, entry.reason = EntryState.PARKED, found.reason
         entry.total_cents, entry.lines, entry.usage, entry.corrections = 0, [], {}, []
+        entry.purchase_order = None
     else:
-        entry.state, entry.reason, entry.kind = EntryState.PREVIEWED, "", found.kind
+        entry.state = EntryState.HELD if found.waits_for else EntryState.PREVIEWED
+        entry.reason, entry.kind, entry.purchase_order = found.waits_for, found.kind, found.order
         entry.total_cents, entry.lines = found.total_cents, found.lines_as_json()
         entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
     return entry

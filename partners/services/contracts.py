@@ -12,7 +12,7 @@ from billing_site.kit.errors import Refused
 from invoices.enums import TaxCategory
 from partners.enums import RATES_DEEDS, RATES_REQUESTS, ContractStatus, Proration
 from partners.models import BilledPeriod, Contract
-from partners.services.previews import refuse_other_days, terms_of
+from partners.services.agreed import refuse_other_days, terms_of
 from partners.services.zones import zone_named
 from partners.terms import ContractWithoutPrice, ImpossibleTerms
 

@@ -21,8 +21,9 @@ from invoices.services import CreditLine, NewLine, issue_credit_note
 from partners.models import BilledPeriod, BillingRun, Contract, Correction, Partner
 from partners.pricing import Proration, net_cents, rate
 from partners.querysets import ContractQuerySet
+from partners.services.agreed import terms_of
 from partners.services.late import LateUsage, late_usage, late_usage_of
-from partners.services.previews import plain, terms_of
+from partners.services.previews import plain
 
 
 class NothingLeftToGiveBack(Refused):

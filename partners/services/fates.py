@@ -13,7 +13,7 @@ from partners.enums import Meter
 from partners.fates import Agreed, Billed, Counted, Fate, Month, fates
 from partners.metering import REQUEST
 from partners.models import BilledPeriod, Contract, Partner
-from partners.services.previews import METER_OF
+from partners.services.agreed import METER_OF
 
 
 def fates_of(*, partner: Partner, since: dt.date | None = None) -> Mapping[Month, Fate]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from partners.models import ApiUsage, BilledPeriod, Contract
 from partners.querysets import ApiUsageQuerySet, BilledPeriodQuerySet, ContractQuerySet
-from partners.services.previews import METER_OF
+from partners.services.agreed import METER_OF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

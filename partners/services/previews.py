@@ -18,12 +18,10 @@ from billing_site.kit.periods import Period
 from invoices.pdf.wording import Wording
 from invoices.services import NewLine
 from invoices.totals import LineDraft, total_invoice
-from partners.enums import EntryKind, Meter, PricingModel
-from partners.enums import Proration as Prorated
+from partners.enums import EntryKind
 from partners.metering import DEED, REQUEST
-from partners.models import ApiUsage, BilledPeriod, Contract
+from partners.models import ApiUsage, BilledPeriod, Contract, PurchaseOrder
 from partners.pricing import (
-    WHOLE_MONTH,
     Proration,
     RatedLine,
     Terms,
@@ -31,10 +29,10 @@ from partners.pricing import (
     explanation_of,
     rate,
     terms_as_json,
-    terms_for,
-    tiers_from_json,
     unit_label_of,
 )
+from partners.services.agreed import proration_of, refuse_other_days, terms_of
+from partners.services.orders import NoOrderCovers, OrderBook, order_book
 from partners.services.zones import zone_named
 
 if TYPE_CHECKING:
@@ -42,16 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 ROUNDING: Final = "document"
-METER_OF = {
-    PricingModel.PER_DEED.value: Meter.DEED,
-    PricingModel.HYBRID.value: Meter.DEED,
-    PricingModel.PER_REQUEST.value: Meter.REQUEST,
-}
 Corrections = Mapping[int, "tuple[PlannedCorrection, ...]"]
-
-
-class DaysDiffer(Refused):
-    """A contract that rates usage bills in the time zone in which its partner's days are counted."""
 
 
 class NotInForce(Refused):
@@ -63,6 +52,7 @@ class Preview:
     """One contract's month rated: `served` are the days it ran, `total_cents` includes tax.
 
     Without lines of its own (kind `final`) it settles late usage alone, and `served` spans the months of that.
+    It draws on `order`, or is held because of what it `waits_for`.
     """
 
     contract: Contract
@@ -75,6 +65,8 @@ class Preview:
     previous_total_cents: int | None = None
     corrections: tuple[PlannedCorrection, ...] = ()
     kind: EntryKind = EntryKind.MONTH
+    order: PurchaseOrder | None = None
+    waits_for: str = ""
 
     @property
     def total(self) -> Money:
@@ -160,12 +152,23 @@ def unpriceable(contract: Contract, error: Exception) -> Unpriceable:
 
 
 def previews(
-    *, contracts: Sequence[Contract], month: Period, corrections: Corrections | None = None
+    *,
+    contracts: Sequence[Contract],
+    month: Period,
+    corrections: Corrections | None = None,
+    orders: OrderBook | None = None,
 ) -> Iterator[Preview | Unpriceable]:
     """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody.
 
-    `corrections` are the late months that each contract settles with it, by its key.
+    `corrections` are the late months that each contract settles with it, by its key. The months draw on `orders`, one
+    after the other.
     """
+    orders = orders or order_book(contracts=contracts)
+    for found in _rated(contracts, month, corrections or {}):
+        yield _with_order(found, orders) if isinstance(found, Preview) else found
+
+
+def _rated(contracts: Sequence[Contract], month: Period, corrections: Corrections) -> Iterator[Preview | Unpriceable]:
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
     before = _billed_before(contracts, month.previous_month().start)
     for contract in contracts:
@@ -176,12 +179,22 @@ def previews(
                 month=month,
                 usage=usage[contract.pk],
                 previous_total_cents=previous,
-                corrections=(corrections or {}).get(contract.pk, ()),
+                corrections=corrections.get(contract.pk, ()),
             )
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and hides nobody else
             yield replace(unpriceable(contract, error), previous_total_cents=previous)
+
+
+def _with_order(found: Preview, orders: OrderBook) -> Preview:
+    """Let a month draw on its purchase order, or say which one it waits for."""
+    try:
+        order = orders.order_for(found.contract, total_cents=found.total_cents, on=found.served.last_day)
+    except NoOrderCovers as refusal:
+        return replace(found, waits_for=str(refusal))
+    orders.draw(order, found.total_cents)
+    return replace(found, order=order)
 
 
 def preview(
@@ -215,31 +228,6 @@ def preview(
     )
 
 
-def terms_of(contract: Contract) -> Terms:
-    """Read what a contract agrees on. Raises ContractWithoutPrice, ImpossibleTerms."""
-    by_request = contract.pricing_model == PricingModel.PER_REQUEST
-    return terms_for(
-        pricing_model=contract.pricing_model,
-        currency=contract.currency,
-        monthly_fee_cents=contract.monthly_fee_cents,
-        unit_price=contract.price_per_1000_requests if by_request else contract.price_per_deed,
-        tiers=tiers_from_json(contract.tiers),
-        tier_mode="volume" if contract.tier_mode == "volume" else "graduated",
-        included=Decimal(contract.included_requests if by_request else contract.included_deeds),
-        discount_rate=contract.discount_rate,
-        minimum_cents=contract.minimum_cents,
-        maximum_cents=contract.maximum_cents,
-        rounding="exact" if contract.rounding == "exact" else "up",
-    )
-
-
-def proration_of(contract: Contract, month: Period) -> Proration:
-    """Say for which days of a month the contract's fee and bounds count; all of them where it is not prorated."""
-    if contract.proration == Prorated.NONE:
-        return WHOLE_MONTH
-    return Proration.of(month, contract.start_date, contract.end_date)
-
-
 def month_of_contract(contract: Contract, month: Period) -> Period:
     """Return the calendar month as it is lived in the contract's billing time zone. Raises UnknownTimeZone."""
     return Period.month(month.start.year, month.start.month, zone_named(contract.billing_time_zone, of=str(contract)))
@@ -251,15 +239,6 @@ def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> 
     for row in ApiUsage.objects.within(start=start, end=end).counted_for(contracts):
         counted[row["contract_id"]] = {DEED: Decimal(row["deeds"]), REQUEST: Decimal(row["calls"])}
     return counted
-
-
-def refuse_other_days(contract: Contract) -> None:
-    partner = contract.partner
-    if contract.pricing_model in METER_OF and partner.billing_time_zone != contract.billing_time_zone:
-        raise DaysDiffer(
-            f"{partner}'s usage is counted in days of {partner.billing_time_zone}, but {contract} bills in "
-            f"{contract.billing_time_zone}: give both the same time zone."
-        )
 
 
 def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing_site.kit.money import Money
 from partners.models import BilledPeriod, Contract
 from partners.pricing import RatedLine, UnreadableTerms, net_cents, rate, terms_from_json
-from partners.services.previews import terms_of
+from partners.services.agreed import terms_of
 
 
 @dataclass(frozen=True, slots=True)
