@@ -16,6 +16,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("healthz/stripe", stripe_healthz, name="stripe-healthz"),
     path("", include("reporting.urls")),  # /admin/revenue and /admin/exports/..., before the admin's catch-all
+    path("", include("partners.urls")),
     path("", include("payments.urls")),
     path("", include("invoices.urls")),
     path("api/v1/", include("billing_site.api")),

@@ -7,6 +7,8 @@ from typing import Any
 from billing_site.kit.exports import Field, SafeResource
 from partners.models import ApiUsage, BilledPeriod, Correction, UsageEvent
 
+DAY_COLUMNS = {name: name for name in ("day", "event_type", "endpoint", "api_key_prefix", "requests", "quantity")}
+
 
 class ApiUsageResource(SafeResource):
     partner_name = Field(attribute="partner__name", column_name="partner_name", readonly=True)

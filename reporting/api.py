@@ -11,11 +11,11 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing_site.kit.api.exports import AlwaysOurs
 from billing_site.kit.api.keys import HasScope
 from billing_site.kit.api.parameters import refuse_unknown
 from billing_site.kit.currencies import UnknownCurrency
@@ -62,13 +62,6 @@ class RevenueOfCurrency(serializers.Serializer[Any]):
 
 class RevenueAnswer(RevenueOfCurrency):
     currencies = RevenueOfCurrency(many=True, help_text="The same of each other currency; sums never cross.")
-
-
-class AlwaysOurs(DefaultContentNegotiation):
-    """A browser and a spreadsheet ask for anything; there is one answer."""
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:  # noqa: ARG002
-        return renderers[0], renderers[0].media_type
 
 
 class RevenueView(APIView):

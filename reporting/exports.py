@@ -15,6 +15,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from billing_site.kit.api.exports import EARLIEST, LATEST, AlwaysOurs, DayFilters, csv_answer
 from billing_site.kit.api.keys import HasScope
 from billing_site.kit.exports import stream_csv
 from billing_site.kit.fields import known_currency
@@ -22,34 +23,13 @@ from billing_site.kit.periods import Period
 from payments.enums import PaymentStatus
 from payments.models import Payment
 from payments.resources import PAYMENT_COLUMNS
-from reporting.api import AlwaysOurs
-
-EARLIEST = dt.date(2000, 1, 1)
-LATEST = dt.date(2200, 1, 1)
 
 
-class PaymentFilters(serializers.Serializer[Any]):
+class PaymentFilters(DayFilters):
     """The query of the export; days are of the billing time zone, both included."""
 
-    to = serializers.DateField(required=False)
     currency = serializers.CharField(required=False, validators=[known_currency])
     status = serializers.ChoiceField(PaymentStatus.choices, required=False)
-
-    def get_fields(self) -> dict[str, Any]:
-        return {"from": serializers.DateField(required=False), **super().get_fields()}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(self.initial_data) - set(self.fields))
-        if unknown:
-            raise serializers.ValidationError(
-                {name: f"There is no such filter; known are {', '.join(self.fields)}." for name in unknown}
-            )
-        for name in ("from", "to"):
-            if name in attrs and not EARLIEST <= attrs[name] < LATEST:
-                raise serializers.ValidationError({name: f"Write a day between {EARLIEST} and {LATEST}."})
-        if "from" in attrs and "to" in attrs and attrs["to"] < attrs["from"]:
-            raise serializers.ValidationError({"to": f"{attrs['to']} comes before {attrs['from']}."})
-        return attrs
 
 
 def payments_asked_for(filters: Mapping[str, Any], zone: ZoneInfo) -> Any:
@@ -72,8 +52,4 @@ class PaymentsCsv(APIView):
         filters.is_valid(raise_exception=True)
         zone = ZoneInfo(settings.BILLING_TIME_ZONE)
         rows = stream_csv(payments_asked_for(filters.validated_data, zone), PAYMENT_COLUMNS)
-        response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-        name = f"payments-{timezone.now().astimezone(zone):%Y-%m-%d}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        response["Cache-Control"] = "no-store"
-        return response
+        return csv_answer(rows, f"payments-{timezone.now().astimezone(zone):%Y-%m-%d}.csv")

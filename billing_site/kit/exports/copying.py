@@ -19,15 +19,16 @@ _TEXTS = (models.CharField, models.TextField, models.JSONField, models.UUIDField
 Columns = Mapping[str, str | Combinable]
 
 
-def stream_csv(queryset: models.QuerySet[Any], columns: Columns) -> Iterator[bytes]:
+def stream_csv(queryset: models.QuerySet[Any], columns: Columns, *, has_head: bool = True) -> Iterator[bytes]:
     """Yield a CSV file with a head; `columns` maps each head to a field path or an expression.
 
-    Text is guarded against formulas, instants are ISO 8601 in UTC, absent values are empty.
+    Text is guarded against formulas, instants are ISO 8601 in UTC, absent values are empty. Without its head the rows
+    go on where another table's ended.
     """
     names = {f"cell_{index}": source for index, source in enumerate(columns.values())}
     typed = queryset.annotate(**{name: _expression(source) for name, source in names.items()})
     safe = typed.annotate(**{f"safe_{name}": _safe(typed, name) for name in names})
-    head = (",".join(_quoted(name) for name in columns) + "\r\n").encode()
+    head = (",".join(_quoted(name) for name in columns) + "\r\n").encode() if has_head else b""
     try:
         sql, parameters = safe.values_list(*(f"safe_{name}" for name in names)).query.sql_with_params()
     except EmptyResultSet:  # Django knows that no row can match

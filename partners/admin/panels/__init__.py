@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from partners.admin.panels import billed, fates, keys
+from partners.admin.panels import billed, evidence, fates, keys
 
-__all__ = ["billed", "fates", "keys"]
+__all__ = ["billed", "evidence", "fates", "keys"]

@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import AllValuesCheckboxFilter
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter
 
 from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, link_column
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
+from partners.admin.usage_days import DaysOfPartner, SumOfListMixin
 from partners.models import ApiUsage, RequestBatch, RequestCount, UsageEvent
 from partners.resources import ApiUsageResource, UsageEventResource
 
@@ -20,7 +21,7 @@ def _counted(number: Any) -> Any:
     return format_html('<span class="money">{}</span>', count_text(number))
 
 
-class UsagePage(ExportMixin, ReadOnlyAdmin):
+class UsagePage(SumOfListMixin, ExportMixin, ReadOnlyAdmin):
     """Counts, right-aligned."""
 
     def money_quantity(self, row: Any) -> Any:
@@ -41,7 +42,8 @@ class ApiUsageAdmin(UsagePage):
         "money_requests",
         "money_quantity",
     )
-    list_filter = (("event_type", AllValuesCheckboxFilter), ("day", DateRange))
+    list_filter = (("partner", AutocompleteSelectFilter), ("event_type", AllValuesCheckboxFilter), ("day", DateRange))
+    summed = ("requests", "quantity")
     search_fields = ("partner__name", "endpoint", "api_key_prefix")
     search_help_text = "Partner, endpoint or key prefix"
     ordering = ("-day", "partner__name", "endpoint", "pk")
@@ -69,7 +71,11 @@ class UsageEventAdmin(UsagePage):
         "user_id",
         "created_at",
     )
-    list_filter = (("event_type", AllValuesCheckboxFilter), ("occurred_at", DateRange))
+    list_filter = (
+        ("partner", AutocompleteSelectFilter),
+        ("event_type", AllValuesCheckboxFilter),
+        ("occurred_at", DaysOfPartner),
+    )
     search_fields = ("partner__name", "resource_id", "user_id", "idempotency_key")
     search_help_text = "Partner, resource, user or idempotency key"
     ordering = ("-occurred_at", "pk")
