@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
+from billing_site.kit.charts import daily_bars
 from invoices.canonical import AnnexGroup, Cell, UsageAnnex
-from invoices.pdf.charts import daily_bars
 from invoices.pdf.columns import Column, columns
 from invoices.pdf.wording import Wording
 

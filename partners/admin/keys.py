@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing_site.kit.admin import (
@@ -85,7 +86,6 @@ class PartnerApiKeyAdmin(RowPageMixin, BackOfficeAdmin):
         "works_until",
         "money_requests",
         "money_deeds",
-        "created",
     )
     list_filter = (("partner", AutocompleteSelectFilter), "revoked")
     search_fields = ("name", "prefix", "partner__name")
@@ -135,12 +135,12 @@ class PartnerApiKeyAdmin(RowPageMixin, BackOfficeAdmin):
     works_until.admin_order_field = "expiry_date"  # type: ignore[attr-defined]
 
     def money_requests(self, key: Any) -> Any:
-        return count_text(key.calls or 0)
+        return counted(key.calls)
 
     money_requests.short_description = f"Requests, {DAYS_OF_USAGE} days"  # type: ignore[attr-defined]
 
     def money_deeds(self, key: Any) -> Any:
-        return count_text(key.deeds or 0)
+        return counted(key.deeds)
 
     money_deeds.short_description = f"Deeds, {DAYS_OF_USAGE} days"  # type: ignore[attr-defined]
 
@@ -151,6 +151,10 @@ class PartnerApiKeyAdmin(RowPageMixin, BackOfficeAdmin):
         return link_to(key.replaces, f"Replaces {key.replaces.prefix}") if key.replaces else EMPTY
 
     lineage.short_description = "Rotation"  # type: ignore[attr-defined]
+
+
+def counted(number: Any) -> Any:
+    return format_html('<span class="money">{}</span>', count_text(number or 0))
 
 
 def state_badge(key: PartnerApiKey) -> Any:

@@ -49,14 +49,13 @@ class SumOfListMixin:
 
 
 def links_to(days: Days) -> SafeString:
-    """Link to the days, the single events, and both as CSV."""
-    links = [
-        (daily_url(days), "Days"),
-        (events_url(days), "Events"),
-        (csv_url("usage-days-csv", days), "Days as CSV"),
-        (csv_url("usage-events-csv", days), "Events as CSV"),
+    """Link to the days and the single events, and to both as CSV."""
+    kinds = [
+        (daily_url(days), "Days", csv_url("usage-days-csv", days), "Days as CSV"),
+        (events_url(days), "Events", csv_url("usage-events-csv", days), "Events as CSV"),
     ]
-    return format_html_join(" \N{MIDDLE DOT} ", '<a class="text-link" href="{}">{}</a>', links)
+    link = '<a class="text-link" href="{}">{}</a>'
+    return format_html_join(SafeString("<br>"), f"{link} \N{MIDDLE DOT} {link}", kinds)
 
 
 def daily_url(days: Days) -> str:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings
 
+from billing_site.kit.charts import daily_bars
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices import annexes
@@ -33,7 +34,6 @@ from invoices.canonical import (
     UsageAnnex,
 )
 from invoices.pdf import fingerprint, render, render_html
-from invoices.pdf.charts import daily_bars
 from invoices.pdf.labels import LABELS
 from invoices.pdf.rendering import pdf_from_html
 from invoices.pdf.typefaces import FOLDER

@@ -16,7 +16,10 @@ MOST_ROWS = 10  # of a panel; the list behind its link has the rest
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A table: `heads`, then `amounts` (right-aligned), and rows of as many cells; `none` is said without rows."""
+    """A table: `heads`, then `amounts` (right-aligned), and rows of as many cells; `none` is said without rows.
+
+    A `picture`, such as a chart, stands above the table.
+    """
 
     title: str
     heads: Sequence[str]
@@ -25,6 +28,7 @@ class Panel:
     none: str = ""
     url: str = ""
     note: str = ""
+    picture: str = ""
     is_wide: bool = field(default=False)
 
     @property
@@ -52,7 +56,7 @@ def register(model: type[models.Model]) -> Callable[[PanelBuilder], PanelBuilder
 def panels_of(row: models.Model, request: HttpRequest) -> list[Panel]:
     """Build every panel that says something about the row."""
     built = (panel for builder in _builders.get(type(row), ()) for panel in builder(row, request))
-    return [panel for panel in built if panel.rows or panel.none]
+    return [panel for panel in built if panel.rows or panel.none or panel.picture]
 
 
 def may_see(request: HttpRequest, model: type[models.Model]) -> bool:

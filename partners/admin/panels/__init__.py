@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from partners.admin.panels import billed, evidence, fates, keys
+from partners.admin.panels import month, contracts, usage, money, billed, customers, evidence, fates, keys  # isort: skip
 
-__all__ = ["billed", "evidence", "fates", "keys"]
+__all__ = ["billed", "contracts", "customers", "evidence", "fates", "keys", "money", "month", "usage"]
