@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from billing_site.kit.money import Money
@@ -13,7 +15,25 @@ from billing_site.kit.periods import Period
 Kind = Literal["invoice", "credit_note"]
 Language = Literal["en", "de", "fr", "es", "ja"]
 _COUNTRY = 2
-Cell = str | int | Decimal | Money | None  # what an annex may print; numbers and money are written in the language
+
+
+class Rate(NamedTuple):
+    """A unit price in major units per so many units, as a cell of an annex."""
+
+    unit_price: Decimal
+    package_size: int = 1
+
+
+class Word(NamedTuple):
+    """A word of `invoices.pdf.labels`, printed in the language of the document, with what fills its places."""
+
+    key: str
+    parts: Mapping[str, Cell] = MappingProxyType({})
+
+
+Text = str | Word  # plain text is printed as it stands
+# What an annex may print; figures are written in the language.
+Cell = str | int | Decimal | Money | Rate | Word | None
 
 
 class TaxSum(NamedTuple):
@@ -79,9 +99,9 @@ class CanonicalLine:
 
 @dataclass(frozen=True, slots=True)
 class AnnexGroup:
-    """Rows that belong together (one API key), with their own subtotal row."""
+    """Rows that belong together (one API key), with their own subtotal row; without a heading they end the table."""
 
-    heading: str
+    heading: Text
     rows: tuple[tuple[Cell, ...], ...]
     subtotal: tuple[Cell, ...] = ()
     key_label: str = ""
@@ -89,18 +109,19 @@ class AnnexGroup:
 
 @dataclass(frozen=True, slots=True)
 class UsageAnnex:
-    """Pages that explain a metered amount: tiles, one bar per day, and a table in groups.
+    """Pages that explain a metered amount: tiles, one bar per day, notes, and a table in groups.
 
     A tile's label, a column and the chart's title are either words the documents know in every language
     (`invoices.pdf.labels`) or text printed as it stands. Each row has one cell per column.
     """
 
-    title: str
+    title: Text
     period: Period
     tiles: tuple[tuple[str, Cell], ...] = ()
     daily: tuple[tuple[date, Decimal | int], ...] = ()
     groups: tuple[AnnexGroup, ...] = ()
-    subtitle: str = ""
+    subtitle: Text = ""
+    notes: tuple[Text, ...] = ()
     daily_title: str = "requests_per_day"
     columns: tuple[str, ...] = ("endpoint", "requests", "deeds", "rate", "amount")
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from invoices.pdf.annex_words import ANNEX_WORDS
+
 _EN = {
     "invoice": "Invoice",
     "credit_note": "Credit note",
@@ -344,7 +346,7 @@ _JA = {
 
 LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        language: MappingProxyType(words)
+        language: MappingProxyType({**words, **ANNEX_WORDS[language]})
         for language, words in {"en": _EN, "de": _DE, "fr": _FR, "es": _ES, "ja": _JA}.items()
     },
 )

@@ -30,9 +30,11 @@ class PrintedUsage:
     title: str
     subtitle: str
     tiles: list[tuple[str, str]]
+    notes: list[str]
     chart_title: str
     chart: SafeString
     columns: list[Column]
+    rate_column: int
     groups: list[PrintedGroup]
 
 
@@ -40,14 +42,17 @@ def present_usage(annex: UsageAnnex, say: Wording) -> PrintedUsage:
     """Return an annex as printed, in the words of the document."""
     groups = [_group(group, say) for group in annex.groups]
     chart_title = say(annex.daily_title)
-    when = (say.span(annex.period.start, annex.period.end), annex.subtitle, say("times_in", zone=annex.zone))
+    span = say.span(annex.period.start, annex.period.end)
+    when = (span, say.text(annex.subtitle), say("times_in", zone=annex.zone))
     return PrintedUsage(
-        title=annex.title,
+        title=say.text(annex.title),
         subtitle=" · ".join(text for text in when if text),
         tiles=[(say(label), say.tile(value)) for label, value in annex.tiles],
+        notes=[say.text(note) for note in annex.notes],
         chart_title=chart_title,
         chart=daily_bars(annex.daily, title=chart_title),
         columns=_columns([say(column) for column in annex.columns], groups),
+        rate_column=annex.columns.index("rate") if "rate" in annex.columns else -1,
         groups=groups,
     )
 
@@ -55,8 +60,8 @@ def present_usage(annex: UsageAnnex, say: Wording) -> PrintedUsage:
 def _group(group: AnnexGroup, say: Wording) -> PrintedGroup:
     subtotal = _cells(group.subtotal, say)
     if subtotal and group.subtotal[0] is None:
-        subtotal[0] = say("subtotal")
-    return PrintedGroup(group.heading, group.key_label, [_cells(row, say) for row in group.rows], subtotal)
+        subtotal[0] = say("subtotal" if group.heading else "in_all")
+    return PrintedGroup(say.text(group.heading), group.key_label, [_cells(row, say) for row in group.rows], subtotal)
 
 
 def _cells(row: Sequence[Cell], say: Wording) -> list[str]:

@@ -12,7 +12,7 @@ from babel.numbers import parse_pattern
 
 from billing_site.kit.currencies import exponent
 from billing_site.kit.money import Money
-from invoices.canonical import Cell
+from invoices.canonical import Cell, Rate, Text, Word
 from invoices.pdf.labels import label
 
 FINEST = 12  # digits a rate may have
@@ -80,11 +80,20 @@ class Wording:
 
     def cell(self, value: Cell) -> str:
         """Write one cell of an annex: money without its symbol, nothing as a dash."""
-        if isinstance(value, str):
-            return value
+        if isinstance(value, str | Word):
+            return self.text(value)
         if isinstance(value, Money):
             return self.number(value.major, least=exponent(value.currency))
+        if isinstance(value, Rate):
+            price = self.number(value.unit_price, least=exponent(self.currency))
+            return price if value.package_size == 1 else f"{price} / {self.number(value.package_size)}"
         return self.number(value) if value else "\u2013"
+
+    def text(self, text: Text) -> str:
+        """Write a word of the table in this language, plain text as it stands."""
+        if not isinstance(text, Word):
+            return text
+        return self(text.key, **{name: self.tile(value) for name, value in text.parts.items()})
 
     def tile(self, value: Cell) -> str:
         """Write one figure that stands alone: money with its currency, zero as zero."""

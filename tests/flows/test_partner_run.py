@@ -17,6 +17,8 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from billing_site.kit.money import Money
+from invoices.canonical import Rate, Word
 from invoices.documents import canonical_of, open_document
 from invoices.models import Document, Invoice
 from partners.metering import CountsBatch, RequestCount
@@ -129,9 +131,13 @@ def test_the_annex_leads_from_the_amount_to_keys_endpoints_and_days(four_contrac
     (annex,) = canonical_of(four_contracts["per_deed"].billed_periods.get().invoice).annexes
     (group,) = annex.groups
     assert group.heading == "Production"
-    assert group.rows == (("/v2/deeds/{id}", 310), ("/v2/deeds/{id}/pdf", 62))
-    assert group.subtotal == (None, 372)
-    assert annex.columns == ("endpoint", "deeds")
+    rate = Rate(Decimal("2.4"), 1)
+    assert group.rows == (
+        ("/v2/deeds/{id}", 310, rate, Money(744_00, "EUR")),
+        ("/v2/deeds/{id}/pdf", 62, rate, Money(148_80, "EUR")),
+    )
+    assert group.subtotal == (None, 372, "", Money(892_80, "EUR"))
+    assert annex.columns == ("endpoint", "deeds", "rate", "amount")
     assert [quantity for _, quantity in annex.daily] == [12] * 31
     assert canonical_of(four_contracts["flat"].billed_periods.get().invoice).annexes == ()
 
@@ -140,8 +146,8 @@ def test_the_annex_says_what_came_in_after_billing(four_contracts):
     bill_partners("--month", "2026-10", "--no-documents")
     use(four_contracts["hybrid"].partner, 7)
     (annex,) = canonical_of(four_contracts["hybrid"].billed_periods.get().invoice).annexes
-    assert annex.groups[-1].rows == (("Counted above, not on this invoice", 7),)
-    assert dict(annex.tiles)["Deeds retrieved"] == 155
+    assert annex.groups[-1].rows == ((Word("not_invoiced"), 7),)
+    assert dict(annex.tiles)["deeds_retrieved"] == 155
 
 
 @pytest.mark.needs("pdftotext")
