@@ -35,7 +35,7 @@ def behind_lines(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
         "Usage behind each line",
         ("Line", *_HEADS),
         [(_line(evidence), *_row(evidence), *_figures(evidence)) for evidence in found],
-        amounts=("Billed", "Counted for it", "Counted now"),
+        amounts=("On this line", "Counted when billed", "Counted now"),
         note=_said(found),
         is_wide=True,
     )
