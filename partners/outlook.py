@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money, round_half_up
 from billing_site.kit.periods import Period, month_of
 from partners.models import Contract, Partner
 from partners.services import planned_corrections
+from partners.services.agreed import METER_OF
 from partners.services.corrections import PlannedCorrection
-from partners.services.previews import METER_OF, Preview, Unpriceable, preview, usage_of
+from partners.services.previews import Preview, Unpriceable, preview, unpriceable, usage_of
 from partners.services.zones import zone_named
 
 Figure = Preview | Unpriceable
@@ -92,7 +93,7 @@ def _rated(
     try:
         return preview(contract=contract, month=month, usage=usage, corrections=late)
     except (Refused, ValueError, ArithmeticError) as error:
-        return Unpriceable(contract=contract, reason=sentence_of(error))
+        return unpriceable(contract, error)
 
 
 def totals(figures: Sequence[Figure | None]) -> list[Money]:
