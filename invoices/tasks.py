@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import structlog
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.jobs import recorded
+from billing_site.kit.locks import took
 from billing_site.kit.nudging import nudge
 from invoices.documents import keep_document
 from invoices.enums import DeliveryState
@@ -27,13 +30,13 @@ _NAMED = 20
 def render_documents(limit: int = 500) -> None:
     """Keep the document of every issued paper that has none; a failure leaves the paper waiting and is logged."""
     with recorded("invoices.tasks.render_documents", timezone.now()) as run:
-        kept = [
-            _is_kept(papers.get(pk=pk))  # one paper in memory at a time
+        drawn = Counter(
+            _draw(papers, pk)  # one paper in memory at a time
             for papers in (Invoice.objects, CreditNote.objects)
             for pk in list(papers.awaiting_document().order_by("pk").values_list("pk", flat=True)[:limit])
-        ]
-        if kept:
-            run.did(f"{sum(kept)} documents kept, {len(kept) - sum(kept)} failed.")
+        )
+        if drawn[True] or drawn[False]:
+            run.did(f"{drawn[True]} documents kept, {drawn[False]} failed.")
     if Delivery.objects.due(now=timezone.now()).exists():
         nudge(send_deliveries)
 
@@ -92,10 +95,15 @@ def _send(deliveries: Iterable[Delivery], counts: Counter[DeliveryState]) -> str
     return ""
 
 
-def _is_kept(paper: Invoice | CreditNote) -> bool:
+def _draw(papers: Any, pk: int) -> bool | None:
+    """Keep the document of one paper; None where another sweep is at it, or was: so workers share what waits."""
     try:
-        keep_document(paper=paper)
+        with transaction.atomic():
+            if not took(f"draw:{papers.model.__name__}:{pk}"):
+                return None
+            if paper := papers.awaiting_document().filter(pk=pk).first():
+                keep_document(paper=paper)
+            return True if paper else None
     except Exception:
-        log.exception("document_failed", paper=str(paper))
+        log.exception("document_failed", paper=f"{papers.model.__name__} {pk}")
         return False
-    return True

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from billing_site.kit.locks import took
 from payments.models import AppliedVersion, StripeObject
 from payments.stripe.booking import book
 from payments.stripe.facts import AnyFacts, PaymentFacts
@@ -158,10 +159,7 @@ def _ask(question: Question, sweep: Sweep, gateway: Gateway, now: dt.datetime) -
 def _alone_with(stripe_id: str) -> Iterator[None]:
     """Let nobody else fetch this object meanwhile. The books do not wait: they lock it by another name."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"fetch:{stripe_id}"])
-            (is_ours,) = cursor.fetchone()
-        if not is_ours:
+        if not took(f"fetch:{stripe_id}"):
             raise BeingFetched(f"{stripe_id} is being fetched by somebody else.")
         yield
 

@@ -34,6 +34,7 @@ from invoices.documents import (
 from invoices.models import CreditNote, Document, Invoice
 from invoices.services import CreditLine, issue_credit_note
 from invoices.tasks import render_documents
+from tests import ground
 from tests.back_office import a_paid_invoice, signed_in, someone
 from tests.books import NOW, TODAY, a_draft, an_invoice
 
@@ -127,6 +128,16 @@ def test_the_sweep_renders_what_is_missing_and_says_when_nothing_is():
     said = JobRun.objects.order_by("pk").values_list("state", "outcome")
     assert list(said) == [("done", "1 documents kept, 0 failed."), ("nothing_to_do", "Nothing to do.")]
     assert not Invoice.objects.awaiting_document().exists()
+
+
+def test_an_invoice_that_another_worker_draws_is_left_to_it(settings):
+    theirs, ours = an_invoice("100.00"), an_invoice("200.00")
+    with ground.administrator(name=settings.TEST_DATABASE) as other_worker:
+        other_worker.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"draw:Invoice:{theirs.pk}"])
+        render_documents()
+        assert list(Document.objects.values_list("invoice", flat=True)) == [ours.pk]
+    render_documents()
+    assert Document.objects.count() == 2
 
 
 def test_documents_live_on_s3_by_one_setting(s3):
