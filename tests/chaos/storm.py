@@ -23,8 +23,8 @@ from tests.chaos.gateway import Gateway
 from tests.chaos.site import Site
 
 SHARE_WHILE_ISSUING = 0.4
-PAUSES = {"build": (0.0, 0.5), "issue": (0.0, 0.5), "print": (0.1, 1.5)}  # seconds from a recovery to the next fault
 IN_A_ROW = 0.25  # the share of faults that come before the work has moved since the last
+A_MOMENT = 0.4  # the most seconds between the moment a fault is due and the fault: anywhere inside a transaction
 PATIENCE_SECONDS = 180
 _PROGRESS = """
 SELECT run.status, count(entry.id), count(*) FILTER (WHERE entry.state = 'previewed'), count(entry.invoice_id),
@@ -53,6 +53,14 @@ class Progress:
         if self.status != RunStatus.ISSUED:
             return "issue"
         return "print" if self.documents < self.invoices else "done"
+
+    @property
+    def done(self) -> int:
+        return self.documents if self.phase == "print" else self.entries - self.waiting
+
+    @property
+    def left(self) -> int:
+        return self.invoices - self.documents if self.phase == "print" else self.waiting
 
     def __str__(self) -> str:
         return f"{self.entries - self.waiting} of {self.entries} billed, {self.documents} of {self.invoices} printed"
@@ -87,7 +95,7 @@ class Storm:
         self.dealt: list[Dealt] = []
         self.months: list[dt.date] = []
         self.begun, self.seconds = time.monotonic(), 0.0
-        self._next_at, self._seen, self._is_in_a_row = 0.0, Progress(), True
+        self._seen, self._step = Progress(), 0
 
     def run(self, first_month: dt.date) -> None:
         month = first_month
@@ -135,21 +143,26 @@ class Storm:
         return self._seen
 
     def _is_time(self, progress: Progress) -> bool:
-        faults = self.left[_queue_of(progress.phase)]
-        has_moved = progress != self._seen or self._is_in_a_row
-        return bool(faults) and has_moved and time.monotonic() >= self._next_at
+        has_moved = progress.phase != self._seen.phase or progress.done >= self._seen.done + self._step
+        return bool(self.left[_queue_of(progress.phase)]) and has_moved
 
     def _deal(self, progress: Progress) -> None:
+        time.sleep(self.chance.uniform(0, A_MOMENT))
         kind = self.left[_queue_of(progress.phase)].pop()
-        self._seen, begun = progress, time.monotonic()
+        begun = time.monotonic()
         number = len(self.dealt) + 1
         at = f"{begun - self.begun:4.0f} s  {number:3} of {self.planned}  {self.site.month:%Y-%m}  {progress.phase:5}"
         self.say(f"{at}  {progress}: {kind.says}")
         kind.deal(self.site, self.chance)
-        now = time.monotonic()
-        self.dealt.append(Dealt(kind, progress.phase, now - begun))
-        self._next_at = now + self.chance.uniform(*PAUSES[progress.phase])
-        self._is_in_a_row = self.chance.random() < IN_A_ROW
+        self.dealt.append(Dealt(kind, progress.phase, time.monotonic() - begun))
+        self._seen, self._step = progress, self._next_step(progress)
+
+    def _next_step(self, progress: Progress) -> int:
+        """Draw how far the work goes before the next fault, so that faults lie all over it."""
+        faults = len(self.left[_queue_of(progress.phase)])
+        if not faults or self.chance.random() < IN_A_ROW:
+            return 0
+        return 1 + int(self.chance.uniform(0, 2) * progress.left / faults)
 
 
 def _queue_of(phase: str) -> str:

@@ -17,7 +17,7 @@ from django.core.files.storage import default_storage
 from invoices.documents import keep_document
 from invoices.models import Document, Invoice
 from tests import ground
-from tests.chaos.company import Agreement, agree, run_one_more_month, use
+from tests.chaos.company import AGREED, Agreement, agree, run_one_more_month, use
 from tests.chaos.proof import CHECKS
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, bill
 
@@ -39,7 +39,7 @@ def test_five_faults_at_the_month_end_of_forty_partners_leave_nothing_wrong(tmp_
 @pytest.fixture
 def billed(db) -> list[Agreement]:
     chance = random.Random(11)  # noqa: S311 - the same company every time
-    company = agree(partners=10, first_month=MONTH, chance=chance)
+    company = agree(partners=len(AGREED), first_month=MONTH, chance=chance)
     run_one_more_month(company, MONTH)
     use(company, MONTH, chance)
     bill(OCTOBER, AFTER_OCTOBER)
@@ -94,4 +94,4 @@ def test_the_proof_sees_harm(billed, harm: Callable[[list[Agreement]], None], fo
 
 
 def test_the_proof_misses_a_month_that_nobody_billed(billed):
-    assert len(list(CHECKS["missing"](billed, [MONTH, dt.date(2026, 11, 1)]))) == 10
+    assert len(list(CHECKS["missing"](billed, [MONTH, dt.date(2026, 11, 1)]))) == len(AGREED)
