@@ -103,6 +103,12 @@ ENTRIES = (
         every_minutes=1,
     ),
     Entry(
+        name="Partner run mails",
+        task="partners.tasks.mail_runs",
+        purpose="Queues the e-mails of partner runs that are to be sent.",
+        every_minutes=1,
+    ),
+    Entry(
         name="Invoice documents",
         task="invoices.tasks.render_documents",
         purpose="Renders the PDF of each issued invoice that has none.",

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.db import connection, models
-from django.db.models import BigIntegerField, Exists, F, Func, OuterRef, Q, Subquery, Sum
+from django.db.models import BigIntegerField, Case, Exists, F, Func, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from invoices.enums import CreditNoteStatus, InvoiceStatus
+from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus
 from partners.enums import ContractStatus, EntryState, Meter, RunStatus
 
 _COUNTED_IN = """
@@ -133,9 +133,10 @@ class BillingRunQuerySet(models.QuerySet):
         """Approved, and handed over to the worker."""
         return self.approved().filter(issue_asked_at__isnull=False)
 
-    def sending(self) -> Self:
-        """Their invoices are to be sent."""
-        return self.filter(sends=True, status__in=(RunStatus.APPROVED, RunStatus.ISSUED))
+    def sending(self, *, since: dt.datetime) -> Self:
+        """Their invoices are to be sent, and they were at work at `since` or later."""
+        at_work = Q(status=RunStatus.APPROVED) | Q(status=RunStatus.ISSUED, finished_at__gte=since)
+        return self.filter(at_work, sends=True).order_by("pk")
 
 
 class BillingRunEntryQuerySet(models.QuerySet):
@@ -151,6 +152,44 @@ class BillingRunEntryQuerySet(models.QuerySet):
 
     def held(self) -> Self:
         return self.filter(state=EntryState.HELD)
+
+    def not_sent(self) -> Self:
+        """Billed, and something stands in the way of sending it."""
+        return self.billed().exclude(reason="")
+
+    def to_send(self) -> Self:
+        """Billed by an invoice that asks for something still, and that nobody has sent or tried to."""
+        from invoices.models import Delivery
+
+        sent = Delivery.objects.filter(invoice=OuterRef("invoice"))
+        return self.billed().filter(~Exists(sent), reason="").exclude(invoice__status=InvoiceStatus.VOID)
+
+    def with_progress(self) -> Self:
+        """Add `is_printed`, and `delivery_state` and `delivery_error` of the latest delivery."""
+        from invoices.models import Delivery, Document
+
+        printed = Document.objects.filter(invoice=OuterRef("invoice"), kind=DocumentKind.INVOICE)
+        latest = Delivery.objects.filter(invoice=OuterRef("invoice"), followed_by=None)
+        return self.annotate(
+            is_printed=Exists(printed),
+            delivery_state=Subquery(latest.values("state")[:1]),
+            delivery_error=Subquery(latest.values("error")[:1]),
+        )
+
+    def flagged(self, kind: str = "") -> Self:
+        """With a flag, or with one of this kind."""
+        from partners.models import RunFlag
+
+        flags = RunFlag.objects.filter(entry=OuterRef("pk"))
+        return self.filter(Exists(flags.filter(kind=kind) if kind else flags))
+
+    def by_urgency(self) -> Self:
+        """The flagged first, then the parked and the held, then the rest, by partner; add `is_flagged`."""
+        from partners.models import RunFlag
+
+        flagged = self.annotate(is_flagged=Exists(RunFlag.objects.filter(entry=OuterRef("pk"))))
+        left_out = Case(When(state__in=(EntryState.PARKED, EntryState.HELD), then=0), default=1)
+        return flagged.order_by("-is_flagged", left_out, "contract__partner__name", "pk")
 
     def of(self, partner: Any | None) -> Self:
         """Of one partner, or of all where none is named."""

@@ -17,7 +17,9 @@ from django.utils import timezone
 
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.jobs import recorded
+from billing_site.kit.nudging import nudge
 from billing_site.kit.periods import Period
+from invoices.tasks import render_documents, send_deliveries
 from partners.models import BillingRun, BillingRunEntry
 from partners.services import (
     MonthAtWork,
@@ -30,6 +32,7 @@ from partners.services import (
     due_contracts,
     due_months,
     issue_run,
+    queue_all_mails,
     totals_of_run,
 )
 
@@ -62,8 +65,24 @@ def issue_approved_runs() -> str:
     """Issue what is left of the approved runs handed over, oldest first, dated the day of their approval."""
     now = timezone.now()
     with recorded("partners.tasks.issue_approved_runs", now) as job:
-        job.did("; ".join([_issue(run, now) for run in BillingRun.objects.to_issue()]))
+        issued = [_issue(run, now) for run in BillingRun.objects.to_issue()]
+        job.did("; ".join(issued))
+        if issued:
+            nudge(render_documents)
+            nudge(mail_runs)
         return job.outcome or "no approved run waits"
+
+
+@shared_task
+def mail_runs() -> str:
+    """Queue the e-mails of runs that are to be sent; each goes out once its document is kept."""
+    now = timezone.now()
+    with recorded("partners.tasks.mail_runs", now) as job:
+        queued = queue_all_mails(now=now)
+        if queued:
+            job.did(f"{queued} e-mails queued")
+            nudge(send_deliveries)
+        return job.outcome or "no invoice of a run waits to be sent"
 
 
 def _preview(month: Period, now: dt.datetime) -> tuple[str, bool]:

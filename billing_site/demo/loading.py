@@ -67,6 +67,7 @@ def _bill_history(dates: Dates, sellers: dict[str, Seller], players: list[Player
     desk.note_all()
     agenda.play()
     send_past_papers(dates)
+    month_ends.preview_the_last()
     desk.draft()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 
 from billing_site.demo.agenda import Act, Agenda
 from billing_site.demo.contracts import Player
 from billing_site.demo.dates import MONTHS_OF_HISTORY, Dates
-from billing_site.kit.periods import Period
 from invoices.models import Invoice
-from partners.models import BillingRun
-from partners.services import approve_run, build_run, issue_run
+from partners.models import BillingRun, Partner
+from partners.services import NothingToBill, approve_run, build_run, follow_up, hold_entry, issue_run
 from payments.models import Credit
 from payments.services import record_manual_payment, use_credit
 
@@ -39,12 +39,21 @@ class MonthEnds:
             day += dt.timedelta(days=1)
         return self.dates.at(day, 10)
 
+    def preview_the_last(self) -> None:
+        """Leave the last month as a preview in which a partner is held; whoever bills it leaves that one out."""
+        with suppress(NothingToBill):
+            run = build_run(period=self.dates.month(1), now=self.dates.ends_at, by=BUILT_BY)
+            for player in self.players.values():
+                for entry in run.entries.of(player.partner).waiting():
+                    if reason := player.row.get("held", ""):
+                        hold_entry(entry=entry, reason=reason, by=APPROVED_BY)
+
     def _run(self, ago: int) -> Act:
         def act(now: dt.datetime) -> None:
-            billed = self._billed(self.dates.month(ago), now).entries.billed()
-            for entry in billed.select_related("invoice", "contract").order_by("pk"):
-                if entry.invoice is not None:
-                    self._expect_payment(self.players[entry.contract.partner_id], entry.invoice, ago, now)
+            for run in self._billed(ago, now):
+                for entry in run.entries.billed().select_related("invoice", "contract").order_by("pk"):
+                    if entry.invoice is not None:
+                        self._expect_payment(self.players[entry.contract.partner_id], entry.invoice, ago, now)
 
         return act
 
@@ -53,8 +62,23 @@ class MonthEnds:
         if ago not in player.row["pays"].get("forgets", ()):
             self.agenda.note(_pays_at(player, invoice, now), _payment(player, invoice))
 
-    def _billed(self, period: Period, now: dt.datetime) -> BillingRun:
-        run = build_run(period=period, now=now - dt.timedelta(hours=3), by=BUILT_BY)
+    def _billed(self, ago: int, now: dt.datetime) -> list[BillingRun]:
+        """Bill a month; where somebody typed a wrong time zone, that contract is parked and billed an hour later."""
+        mistyped = [player.partner for player in self.players.values() if player.row.get("mistyped") == ago]
+        self._correct(mistyped, "UTC")
+        before = now - dt.timedelta(hours=3)
+        run = self._issued(build_run(period=self.dates.month(ago), now=before, by=BUILT_BY), now)
+        if not mistyped:
+            return [run]
+        self._correct(mistyped)
+        later = now + dt.timedelta(hours=1)
+        return [run, self._issued(follow_up(run=run, now=later, by=BUILT_BY), later)]
+
+    def _correct(self, partners: Sequence[Partner], zone: str = "") -> None:
+        for partner in partners:
+            Partner.objects.filter(pk=partner.pk).update(billing_time_zone=zone or partner.billing_time_zone)
+
+    def _issued(self, run: BillingRun, now: dt.datetime) -> BillingRun:
         run = approve_run(run=run, now=now - dt.timedelta(minutes=10), by=APPROVED_BY)
         return issue_run(run=run, on=now.astimezone(self.dates.zone).date(), now=now, by=APPROVED_BY)
 

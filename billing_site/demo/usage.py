@@ -53,10 +53,22 @@ def _days(dates: Dates, player: Player) -> Iterator[Day]:
     dice, growth, first = Random(player.partner.name), 1 + Decimal(used["growth"]), day  # noqa: S311 - a repeatable dice
     while day < end:
         months = (day.year - first.year) * 12 + day.month - first.month
-        busy = BUSY.get(day.weekday(), Decimal(1)) * QUIET_MONTHS.get(day.month, Decimal(1)) * growth**months
+        busy = (
+            _surge(dates, player, day)
+            * BUSY.get(day.weekday(), Decimal(1))
+            * QUIET_MONTHS.get(day.month, Decimal(1))
+            * growth**months
+        )
         share = busy * dice.randint(82, 118) / 100 / WORKDAYS_A_MONTH
         yield day, round(used["deeds"] * share), round(used["requests"] * share)
         day += dt.timedelta(days=1)
+
+
+def _surge(dates: Dates, player: Player, day: dt.date) -> Decimal:
+    """Some have an unusual month."""
+    surge = player.row["usage"].get("surge")
+    month = dates.month(surge["ago"]) if surge else None
+    return Decimal(surge["by"]) if month and month.start <= day < month.end else Decimal(1)
 
 
 def _past_deeds(player: Player, days: list[Day]) -> Iterator[NewUsage]:

@@ -1,41 +1,48 @@
-"""Owns the page of a month's run: each contract beside its last month, approval and issue."""
+"""Owns the page of a month's run: its steps, totals and contracts, followed live; what people decide about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, OuterRef, Q, Sum
 from django.db.models.functions import JSONObject
-from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.html import format_html
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 
 from billing_site.kit.admin import (
     DateRange,
     Panel,
-    QuestionForm,
     ReadOnlyAdmin,
     RowPageMixin,
     asking,
     badge,
     badge_column,
-    confirmed,
-    link_to,
-    money_cell,
+    link_column,
+    money_column,
 )
-from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.panels import register
+from billing_site.kit.admin.words import day_text
 from billing_site.kit.money import Money
-from billing_site.kit.periods import NotAMonth, Period
+from partners.admin.run_entries import Asked, flag_badge, flags_without_contract, line_rows, page_of, rows_of
+from partners.admin.run_forms import (
+    ApproveForm,
+    CancelForm,
+    HoldForm,
+    IssueForm,
+    MonthForm,
+    ReleaseForm,
+    RetryForm,
+    SendForm,
+)
+from partners.admin.run_progress import counts_of, flag_chips, is_live, state_chips, steps_of, totals_beside
 from partners.enums import EntryState, RunStatus
 from partners.models import BillingRun, BillingRunEntry
-from partners.services import approve_run, build_run, cancel_run, issue_run
-from partners.services.zones import zone_named
 
 _RUN = {"building": "", "preview": "info", "approved": "warning", "issued": "success", "canceled": ""}
 _ENTRY = {
@@ -46,59 +53,21 @@ _ENTRY = {
     "credited": "success",
     "parked": "danger",
 }
-_LARGE_CHANGE = Decimal(25)  # per cent, from which a person should look
 
 
-class MonthForm(QuestionForm):
-    explanation = (
-        "Works out every contract of a month beside the month before. Nothing is billed until the preview is approved."
-    )
-    month = forms.CharField(help_text="Such as 2026-10.")
-
-    def __init__(self, *args: Any, row: Any = None, **options: Any) -> None:
-        super().__init__(*args, row=row, **options)
-        self.initial = {"month": _month_before_this()}
-
-    def clean_month(self) -> Period:
-        try:
-            return Period.parse_month(self.cleaned_data["month"], _zone())
-        except NotAMonth as error:
-            raise forms.ValidationError(str(error)) from error
-
-    def carry_out(self, *, by: str) -> str:
-        self.row = build_run(period=self.cleaned_data["month"], now=timezone.now(), by=by)
-        count, parked = self.row.entries.count(), self.row.entries.parked().count()
-        return f"{count} contracts of {self.row} are previewed, {parked} of them parked."
+def _is(*statuses: RunStatus) -> Callable[[BillingRun], bool]:
+    return lambda run: run.status in statuses
 
 
-class IssueForm(QuestionForm):
-    """Issues in chunks of their own transactions: a crash costs one chunk at most, the rest is billed later."""
-
-    is_one_transaction = False
-    explanation = (
-        "Each approved contract gets its numbered invoice, dated the day of the approval. "
-        "What differs from its preview is parked."
-    )
-
-    def carry_out(self, *, by: str) -> str:
-        now = timezone.now()
-        on = timezone.localdate(self.row.approved_at or now)
-        run = issue_run(run=self.row, on=on, now=now, by=by)
-        return (
-            f"{run.entries.billed().count()} invoices are issued, {run.entries.parked().count()} contracts are parked."
-        )
+def _can_retry(run: BillingRun) -> bool:
+    if run.status == RunStatus.PREVIEW:
+        return bool(run.entries.to_retry().exists())
+    return run.status == RunStatus.ISSUED and bool(run.entries.left_out().exists())
 
 
-def approve(*, billingrun: BillingRun, now: Any, by: str) -> BillingRun:
-    return approve_run(run=billingrun, now=now, by=by)
-
-
-def cancel(*, billingrun: BillingRun, now: Any) -> BillingRun:
-    return cancel_run(run=billingrun, now=now)
-
-
-def _is(status: RunStatus) -> Callable[[BillingRun], bool]:
-    return lambda run: run.status == status
+def _of_run(asked: Any) -> str:
+    row = asked.row
+    return reverse("admin:partners_billingrun_change", args=[getattr(row, "run_id", row.pk)])
 
 
 @admin.register(BillingRun)
@@ -108,59 +77,80 @@ class BillingRunAdmin(RowPageMixin, ReadOnlyAdmin):
         badge_column("status", colors=_RUN),
         "contracts",
         "parked",
+        "held",
+        "flagged",
         "totals_text",
         "approved_by",
         "finished_at",
     )
     list_filter = ("status", ("period_start", DateRange))
+    list_select_related = ("partner",)
     ordering = ("-period_start", "-pk")
     shows_history = True
-    preview_a_month = asking("Preview a month", form=MonthForm, permission="partners.add_billingrun", icon="calculate")
-    actions_list = ("preview_a_month",)
-    issue = asking("Issue", form=IssueForm, permission="partners.approve_billingrun", icon="send")
-    actions_detail = ("issue",)
-    actions = (
-        confirmed(
-            "Approve",
-            do=approve,
-            permission="partners.approve_billingrun",
-            reason="none",
-            done="Approved",
-            explanation="The previewed totals may be billed. The next sweep issues them; Issue does so at once.",
-        ),
-        confirmed("Cancel", do=cancel, permission="partners.change_billingrun", reason="none", done="Canceled"),
+    change_form_outer_before_template = "admin/partners/run.html"
+    preview_a_month = asking(
+        "Preview a month", form=MonthForm, permission="partners.add_billingrun", icon="calculate", done_url=_of_run
     )
+    actions_list = ("preview_a_month",)
+    approve = asking("Approve", form=ApproveForm, permission="partners.approve_billingrun", icon="task_alt")
+    retry = asking(
+        "Retry parked", form=RetryForm, permission="partners.add_billingrun", icon="refresh", done_url=_of_run
+    )
+    issue = asking("Issue", form=IssueForm, permission="partners.issue_billingrun", icon="play_arrow")
+    send = asking("Send", form=SendForm, permission="partners.send_billingrun", icon="outgoing_mail")
+    cancel = asking("Cancel", form=CancelForm, permission="partners.change_billingrun", icon="block")
+    actions_detail = ("approve", "issue", "send", "retry", "cancel")
     offered_when = {
         "approve": _is(RunStatus.PREVIEW),
-        "issue": _is(RunStatus.APPROVED),
-        "cancel": lambda run: run.status in {RunStatus.PREVIEW, RunStatus.APPROVED},
+        "issue": lambda run: run.status == RunStatus.APPROVED and run.issue_asked_at is None,
+        "send": _is(RunStatus.APPROVED, RunStatus.ISSUED),
+        "retry_parked": _can_retry,
+        "cancel": _is(RunStatus.PREVIEW, RunStatus.APPROVED),
     }
     fields = (
-        ("month", "state"),
         ("started_by", "started_at"),
         ("approved_by", "approved_at"),
-        ("finished_at", "totals_text"),
+        ("issue_asked_by", "issue_asked_at"),
+        ("sends", "sends_by"),
+        ("finished_at", "change_percent"),
     )
-    readonly_fields = ("month", "state", "totals_text")
-    state = badge_column("status", colors=_RUN)
+
+    class Media:
+        js = ("brand/run.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        live = path("<int:key>/progress/", self.admin_site.admin_view(self.progress), name="partners_billingrun_live")
+        return [live, *super().get_urls()]
+
+    def progress(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Answer the part of the page that changes while a run is at work."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = self.get_queryset(request).filter(pk=key).first()
+        if run is None:
+            raise Http404
+        return render(request, "admin/partners/run_live.html", self.row_context(request, run))
+
+    def row_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {"run_page": run_page(row, request)}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         counts = {
             "contract_count": Count("entries"),
             "parked_count": Count("entries", filter=Q(entries__state=EntryState.PARKED)),
+            "held_count": Count("entries", filter=Q(entries__state=EntryState.HELD)),
         }
         sums = (
             BillingRunEntry.objects.filter(run=OuterRef("pk"))
-            .exclude(state=EntryState.PARKED)
+            .counting()
             .order_by("currency")
             .values("currency")
             .annotate(sum=Sum("total_cents"))
             .values(pair=JSONObject(currency=F("currency"), cents=F("sum")))
         )
-        return super().get_queryset(request).annotate(**counts, sums=ArraySubquery(sums))
-
-    def month(self, run: BillingRun) -> str:
-        return f"{run.period_start:%B %Y}"
+        flags = BillingRun.objects.filter(pk=OuterRef("pk")).annotate(count=Count("flags")).values_list("count")
+        found = super().get_queryset(request).select_related("partner")
+        return found.annotate(**counts, sums=ArraySubquery(sums), flag_counts=ArraySubquery(flags))
 
     def contracts(self, run: Any) -> int:
         return int(run.contract_count)
@@ -172,6 +162,16 @@ class BillingRunAdmin(RowPageMixin, ReadOnlyAdmin):
 
     parked.admin_order_field = "parked_count"  # type: ignore[attr-defined]
 
+    def held(self, run: Any) -> Any:
+        return badge(run.held_count, "warning") if run.held_count else badge("0", "success")
+
+    held.admin_order_field = "held_count"  # type: ignore[attr-defined]
+
+    def flagged(self, run: Any) -> int:
+        return int(run.flag_counts[0])
+
+    flagged.short_description = "Flags"  # type: ignore[attr-defined]
+
     def totals_text(self, run: Any) -> str:
         said = (Money(int(pair["cents"]), pair["currency"]).format() for pair in run.sums)
         return " · ".join(said) or self.get_empty_value_display()
@@ -179,55 +179,89 @@ class BillingRunAdmin(RowPageMixin, ReadOnlyAdmin):
     totals_text.short_description = "Totals, tax included"  # type: ignore[attr-defined]
 
 
-@register(BillingRun)
-def entries(run: BillingRun, request: HttpRequest) -> list[Panel]:  # noqa: ARG001
-    """Parked contracts first, since they need a person; then each contract beside its last month."""
-    found = run.entries.select_related("contract__partner", "invoice").order_by("contract__partner__name", "pk")
-    parked = [
-        (link_to(e.contract.partner), link_to(e.contract), e.reason) for e in found if e.state == EntryState.PARKED
-    ]
-    rows = [_entry_row(entry) for entry in found if entry.state != EntryState.PARKED]
-    heads = ("Partner", "Contract", "Model", "State", "Invoice")
+def run_page(run: BillingRun, request: HttpRequest) -> dict[str, Any]:
+    """Gather the page of a run: a fixed number of queries, and at most one page of contracts."""
+    asked, counts = Asked.of(request.GET), counts_of(run)
+    page = page_of(run, asked)
+    address = reverse("admin:partners_billingrun_change", args=[run.pk])
+
+    def url(**changed: Any) -> str:
+        given = {"state": asked.state, "flag": asked.flag, "q": asked.text} | changed
+        query = urlencode({name: value for name, value in given.items() if value})
+        return f"{address}?{query}" if query else address
+
+    return {
+        "url": reverse("admin:partners_billingrun_live", args=[run.pk]),
+        "entry_url": reverse("admin:partners_billingrunentry_changelist"),
+        "is_live": is_live(run, counts),
+        "title": f"{run.period_start:%B %Y}" + (f" of {run.partner}" if run.partner else ""),
+        "status": badge(run.get_status_display(), _RUN[run.status]),
+        "about": f"Built by {run.started_by} on {day_text(run.started_at)}; flags changes of {run.change_percent} %",
+        "steps": steps_of(run, counts),
+        "totals": totals_beside(run),
+        "chips": _chips(state_chips(counts), asked.state, lambda value: url(state=value, flag="")),
+        "flag_chips": _chips(flag_chips(counts), asked.flag, lambda value: url(flag=value, state="")),
+        "text": asked.text,
+        "loose_flags": flags_without_contract(run, asked),
+        "rows": rows_of(run, page, request),
+        "shown": f"{page.start_index():,} to {page.end_index():,} of {page.paginator.count:,} contracts",
+        "previous_url": url(p=page.previous_page_number()) if page.has_previous() else "",
+        "next_url": url(p=page.next_page_number()) if page.has_next() else "",
+    }
+
+
+def _chips(chips: Iterable[tuple[str, str, int]], chosen: str, url: Callable[[str], str]) -> list[dict[str, Any]]:
     return [
-        Panel("Parked", ("Partner", "Contract", "Why, and what to do"), parked, is_wide=True),
-        Panel(
-            "Contracts",
-            heads,
-            rows,
-            amounts=("Last month", "This month", "Change"),
-            none="Every contract is parked.",
-            is_wide=True,
-        ),
+        {"label": label, "count": count, "url": url(value), "is_chosen": value == chosen}
+        for value, label, count in chips
     ]
 
 
-def _entry_row(entry: BillingRunEntry) -> tuple[Any, ...]:
-    contract = entry.contract
-    return (
-        link_to(contract.partner), link_to(contract), contract.get_pricing_model_display(),
-        badge(entry.get_state_display(), _ENTRY[entry.state]), link_to(entry.invoice),
-        money_cell(entry.previous_total_cents, entry.currency), money_cell(entry.total_cents, entry.currency),
-        change_text(entry.previous_total_cents, entry.total_cents),
-    )  # fmt: skip
+@admin.register(BillingRunEntry)
+class BillingRunEntryAdmin(RowPageMixin, ReadOnlyAdmin):
+    """One contract in a run: its lines, flags and decisions."""
 
-
-def change_text(before: int | None, now: int) -> Any:
-    """Say by how much a month differs from the one before; a large change stands out."""
-    if before is None:
-        return badge("new", "info")
-    if before == 0:
-        return EMPTY if now == 0 else badge("from nothing", "warning")
-    percent = Decimal(now - before) * 100 / Decimal(before)
-    said = f"{percent:+.1f} %" if now != before else "0.0 %"
-    return (
-        badge(said, "warning") if abs(percent) >= _LARGE_CHANGE else format_html('<span class="money">{}</span>', said)
+    list_display = (
+        link_column("run"),
+        link_column("contract__partner", "Partner"),
+        link_column("contract"),
+        badge_column("state", colors=_ENTRY),
+        money_column("previous_total_cents", "Last month"),
+        money_column("total_cents", "This month"),
+        link_column("invoice"),
+        "reason",
+    )
+    list_display_links = None
+    list_filter = ("state", "kind", ("run__period_start", DateRange))
+    search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
+    search_help_text = "Contract, partner or invoice number"
+    ordering = ("-pk",)
+    hold = asking("Hold", form=HoldForm, permission="partners.hold_billingrun", icon="pan_tool", done_url=_of_run)
+    release = asking(
+        "Release", form=ReleaseForm, permission="partners.hold_billingrun", icon="lock_open", done_url=_of_run
+    )
+    actions_detail = ("hold", "release")
+    offered_when = {
+        "hold": lambda entry: entry.state in (EntryState.PREVIEWED, EntryState.PARKED),
+        "release": lambda entry: entry.state == EntryState.HELD,
+    }
+    fields = (
+        ("run", "contract"),
+        ("state", "kind"),
+        ("total_cents", "previous_total_cents"),
+        ("invoice", "revision"),
+        ("reason", "decided_by"),
     )
 
 
-def _zone() -> Any:
-    return zone_named(timezone.get_default_timezone_name(), of="BILLING_TIME_ZONE")
-
-
-def _month_before_this() -> str:
-    today = timezone.localdate()
-    return Period.month(today.year, today.month, _zone()).previous_month().label()
+@register(BillingRunEntry)
+def lines_and_flags(entry: BillingRunEntry, request: HttpRequest) -> list[Panel]:  # noqa: ARG001
+    """The lines as they were rated, and what surprised."""
+    lines = [
+        (line.description, line.explanation, line.quantity, line.unit_price, line.amount) for line in line_rows(entry)
+    ]
+    flags = [(flag_badge(flag), flag.sentence) for flag in entry.flags.order_by("pk")]
+    return [
+        Panel("Flags", ("Flag", "What surprises"), flags, is_wide=True),
+        Panel("Lines", ("Line", "How"), lines, amounts=("Quantity", "Price", "Amount"), is_wide=True),
+    ]

@@ -60,6 +60,7 @@ from partners.services.fates import fates_of
 from partners.services.late import LateUsage, late_usage, usage_without_contract
 from partners.services.locks import MonthAtWork, month_at_work
 from partners.services.previews import Preview, Unpriceable, previews
+from partners.services.run_mails import NotToSend, ask_send, queue_all_mails, queue_mails
 from partners.services.runs import (
     AlreadyIssuing,
     MoreThanApproved,
@@ -103,6 +104,7 @@ __all__ = [
     "NotHeld",
     "NotHoldable",
     "NotInForceToChange",
+    "NotToSend",
     "NotUndone",
     "NothingLeftToGiveBack",
     "NothingToApprove",
@@ -126,6 +128,7 @@ __all__ = [
     "amounts_text",
     "approve_run",
     "ask_issue",
+    "ask_send",
     "bill_again",
     "build_run",
     "cancel_run",
@@ -144,6 +147,8 @@ __all__ = [
     "note_use",
     "planned_corrections",
     "previews",
+    "queue_all_mails",
+    "queue_mails",
     "record_counts",
     "record_usage",
     "release_entry",

@@ -1,4 +1,4 @@
-"""Contracts are agreed once, keys are shown once, and a month's run is previewed, approved and issued."""
+"""Contracts are agreed once, and partners are added."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from partners.admin.runs import change_text
-from partners.models import BillingRun, Contract, Partner
-from partners.services import build_run
-from tests.back_office import signed_in, someone
+from partners.models import Contract, Partner
 from tests.books import a_customer
-from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, a_partner, a_seller, use
+from tests.partners.agreements import a_contract, a_partner, a_seller
 from tests.partners.pages import button_of, page_of, pressed
 
 pytestmark = pytest.mark.django_db
-RUNS = "/admin/partners/billingrun/"
 
 
 def terms(partner, **changed):
@@ -126,77 +122,3 @@ def test_a_partner_is_added(partner_manager):
     sent = {"name": "Hanse", "customer": customer.pk, "billing_time_zone": "Europe/Berlin", "is_active": "on"}
     partner_manager.post("/admin/partners/partner/add/", sent)
     assert Partner.objects.get().customer == customer
-
-
-def test_a_month_is_previewed_approved_and_issued(finance_manager):
-    contract = a_contract("per_deed")
-    use(contract.partner, 10)
-    finance_manager.post(f"{RUNS}preview-a-month/", {"month": "2026-10"})
-    run = BillingRun.objects.get()
-    page = finance_manager.get(page_of(run)).content.decode()
-    assert "$24.00" in page
-    assert "new" in page
-    pressed(finance_manager, run, "approve")
-    finance_manager.post(button_of(run, "issue"))
-    run.refresh_from_db()
-    assert (run.status, run.entries.billed().count(), run.approved_by) == ("issued", 1, run.started_by)
-    assert contract.billed_periods.get().invoice.total_cents == 2400
-
-
-@pytest.mark.parametrize(
-    ("month", "said"), [("2026-13", "month"), ("October", "month"), ("", "required"), ("2019-01", "Nothing to bill")]
-)
-def test_a_month_that_cannot_be_billed_is_refused_in_words(finance_manager, month, said):
-    a_contract("flat")
-    assert said in finance_manager.post(f"{RUNS}preview-a-month/", {"month": month}).content.decode()
-    assert not BillingRun.objects.exists()
-
-
-def test_a_parked_contract_says_why_and_what_to_do(finance_manager):
-    a_contract("per_deed", partner=a_partner(zone="UTC"), zone="Europe/Berlin")
-    a_contract("flat")
-    page = finance_manager.get(page_of(build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada"))).content.decode()
-    assert "Parked" in page
-    assert "give both the same time zone" in page
-
-
-def test_a_preview_is_not_issued_and_an_issued_run_not_canceled(finance_manager):
-    a_contract("flat")
-    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
-    assert "approve its preview first" in finance_manager.post(button_of(run, "issue")).content.decode()
-    pressed(finance_manager, run, "approve")
-    finance_manager.post(button_of(run, "issue"))
-    assert "cannot be canceled" in pressed(finance_manager, run, "cancel").content.decode()
-
-
-@pytest.mark.parametrize("role", ["Auditor", "Accountant", "Partner manager"])
-def test_who_may_not_decide_runs_nothing(role):
-    client = signed_in(someone(role))
-    a_contract("flat")
-    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
-    assert client.post(f"{RUNS}preview-a-month/", {"month": "2026-10"}).status_code == 403
-    assert client.post(button_of(run, "issue")).status_code == 403
-    assert pressed(client, run, "approve").status_code == 403
-    assert "Preview a month" not in client.get(RUNS).content.decode()
-
-
-def test_a_run_says_its_totals_per_currency(finance_manager):
-    a_contract("flat")
-    a_contract("flat", currency="EUR")
-    build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
-    assert "€500.00 · $500.00" in finance_manager.get(RUNS).content.decode()
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "said"),
-    [
-        (None, 5, "new"),
-        (0, 0, "\N{EN DASH}"),
-        (0, 5, "from nothing"),
-        (100, 100, "0.0 %"),
-        (200, 150, "-25.0 %"),
-        (300, 310, "+3.3 %"),
-    ],
-)
-def test_a_change_is_told_beside_the_month_before(before, now, said):
-    assert said in change_text(before, now)

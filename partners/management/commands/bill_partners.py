@@ -30,6 +30,7 @@ from partners.services import (
     month_at_work,
     planned_corrections,
     previews,
+    queue_mails,
     running_contracts,
     surprises_of,
     unbilled_contracts,
@@ -86,6 +87,9 @@ class Command(BaseCommand):
             self._keep_documents(month)
         for run in runs:
             self.console.print(run_table(run))
+            if run.sends:
+                queued = queue_mails(run=run, now=now, limit=100_000)
+                self.console.print(f"{queued} e-mails are queued; the worker sends each with its document.")
         for contract in running_contracts(month=month, now=now, partner=partner):
             self.console.print(f"Not over yet in {contract.billing_time_zone}: {contract} of {contract.partner}.")
         _refuse_parked(runs)
