@@ -72,3 +72,11 @@ class FlagKind(models.TextChoices):
 class Meter(models.TextChoices):
     DEED = "deed", "Deed retrievals"
     REQUEST = "request", "API requests"
+
+
+METER_OF = {
+    PricingModel.PER_DEED.value: Meter.DEED,
+    PricingModel.HYBRID.value: Meter.DEED,
+    PricingModel.PER_REQUEST.value: Meter.REQUEST,
+}
+"""The meter that each pricing model rates; a flat fee rates none."""

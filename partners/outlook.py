@@ -11,10 +11,10 @@ from fractions import Fraction
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money, round_half_up
 from billing_site.kit.periods import Period, month_of
+from partners.enums import METER_OF
 from partners.models import Contract, Partner
-from partners.services import planned_corrections
-from partners.services.agreed import METER_OF
-from partners.services.corrections import PlannedCorrection
+from partners.services import late_months_for
+from partners.services.late import LateUsage
 from partners.services.previews import Preview, Unpriceable, preview, unpriceable, usage_of
 from partners.services.zones import zone_named
 
@@ -54,7 +54,7 @@ def outlooks(*, partner: Partner, now: dt.datetime) -> list[Outlook]:
         return []
     counted = usage_of(contracts=contracts, start=month.start, end=month.end)
     before_today = usage_of(contracts=contracts, start=month.start, end=today)
-    late = planned_corrections(contracts=contracts, month=month)
+    late = late_months_for(contracts=contracts, month=month)
     return [
         _outlook(contract, month, today, counted[contract.pk], before_today[contract.pk], late.get(contract.pk, ()))
         for contract in sorted(contracts, key=lambda one: (one.product, one.start_date))
@@ -72,7 +72,7 @@ def _outlook(
     today: dt.date,
     counted: Mapping[str, Decimal],
     before_today: Mapping[str, Decimal],
-    late: tuple[PlannedCorrection, ...],
+    late: tuple[LateUsage, ...],
 ) -> Outlook:
     served = month.overlap(contract.start_date, contract.end_date) or month
     full_days = max(0, (min(today, served.end) - served.start).days)
@@ -87,11 +87,9 @@ def _outlook(
     )
 
 
-def _rated(
-    contract: Contract, month: Period, usage: Mapping[str, Decimal], late: tuple[PlannedCorrection, ...]
-) -> Figure:
+def _rated(contract: Contract, month: Period, usage: Mapping[str, Decimal], late: tuple[LateUsage, ...]) -> Figure:
     try:
-        return preview(contract=contract, month=month, usage=usage, corrections=late)
+        return preview(contract=contract, month=month, usage=usage, late=late)
     except (Refused, ValueError, ArithmeticError) as error:
         return unpriceable(contract, error)
 

@@ -66,6 +66,10 @@ class Wording:
         """Write a day in full: `1 November 2026`."""
         return str(format_date(day, "long", locale=self.locale))
 
+    def month(self, day: date) -> str:
+        """Write the month of a day: `November 2026`."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
+
     def span(self, start: date, end: date) -> str:
         """Write a half-open span of days by its first and last: `1-31 Oct 2026`."""
         return str(format_interval(start, end - timedelta(days=1), "yMMMd", locale=self.locale))

@@ -5,10 +5,17 @@ Pure: knows no framework, no table and no clock. `terms_as_json` and `terms_from
 
 from __future__ import annotations
 
-from partners.pricing.keeping import UnreadableTerms, terms_as_json, terms_from_json, tiers_as_json, tiers_from_json
+from partners.pricing.keeping import (
+    UnreadableTerms,
+    quantities_as_json,
+    terms_as_json,
+    terms_from_json,
+    tiers_as_json,
+    tiers_from_json,
+)
 from partners.pricing.proration import WHOLE_MONTH, Proration
 from partners.pricing.rating import METERS, NegativeUsage, RatedLine, UnknownMeter, net_cents, rate
-from partners.pricing.wording import description_of, explanation_of, unit_label_of
+from partners.pricing.wording import Late, description_of, explanation_of, unit_label_of
 from partners.terms import (
     ContractWithoutPrice,
     Flat,
@@ -31,6 +38,7 @@ __all__ = [
     "Hybrid",
     "ImpossibleTerms",
     "ImpossibleTiers",
+    "Late",
     "NegativeUsage",
     "PerDeed",
     "PerRequest",
@@ -44,6 +52,7 @@ __all__ = [
     "description_of",
     "explanation_of",
     "net_cents",
+    "quantities_as_json",
     "rate",
     "terms_as_json",
     "terms_for",

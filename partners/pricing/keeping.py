@@ -52,6 +52,11 @@ def terms_from_json(kept: Mapping[str, Any]) -> tuple[Terms, Proration]:
         raise UnreadableTerms(msg) from error
 
 
+def quantities_as_json(usage: Mapping[str, Decimal]) -> dict[str, str]:
+    """Write quantities per meter, exact, as text."""
+    return {meter: _written(quantity) for meter, quantity in usage.items()}
+
+
 def tiers_as_json(tiers: Iterable[Tier]) -> list[dict[str, Any]]:
     """Write tiers as a contract stores them."""
     return [{"up_to": tier.up_to, "unit_price": _written(tier.unit_price)} for tier in tiers]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from partners.pricing.words import WORDS
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from babel.core import Locale
 
     from partners.pricing.rating import PricedBy, RatedLine
@@ -23,6 +26,28 @@ class Speech(Protocol):
     def money(self, cents: int) -> str: ...
     def price(self, unit_price: Decimal) -> str: ...
     def number(self, value: Decimal | int) -> str: ...
+    def month(self, day: date) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """What changed in a billed month: so many units more (or less), and what the month comes to before tax."""
+
+    month: date
+    meter: str
+    change: Decimal
+    before_cents: int
+    now_cents: int
+
+    def description(self, say: Speech) -> str:
+        """Name the month it belongs to: `Late usage of October 2026`."""
+        return _word(say, "late" if self.now_cents > self.before_cents else "taken_back", month=say.month(self.month))
+
+    def explanation(self, say: Speech) -> str:
+        """Say how it came about: `4 deeds counted after billing; the month comes to $33.60, billed were $24.00`."""
+        change = _number_of(say, self.meter, self.change)
+        now, before = say.money(self.now_cents), say.money(self.before_cents)
+        return _word(say, "late_of", change=change, now=now, before=before)
 
 
 def description_of(line: RatedLine, say: Speech) -> str:

@@ -32,6 +32,9 @@ _EN = {
     "fee_of": "{agreed} a month",
     "minimum_of": "Agreed: {agreed}, reached: {reached}",
     "maximum_of": "Limit: {agreed}, without it: {reached}",
+    "late": "Late usage of {month}",
+    "late_of": "{change} counted after billing; the month comes to {now}, billed were {before}",
+    "taken_back": "Usage of {month} taken back",
 }
 _DE = {
     "fee": "Monatsgebühr",
@@ -59,6 +62,9 @@ _DE = {
     "fee_of": "{agreed} im Monat",
     "minimum_of": "Vereinbart: {agreed}, erreicht: {reached}",
     "maximum_of": "Grenze: {agreed}, ohne sie: {reached}",
+    "late": "Nachgemeldete Nutzung {month}",
+    "late_of": "{change} nach der Abrechnung gezählt; der Monat ergibt {now}, berechnet waren {before}",
+    "taken_back": "Zurückgenommene Nutzung {month}",
 }
 _FR = {
     "fee": "Abonnement mensuel",
@@ -86,6 +92,9 @@ _FR = {
     "fee_of": "{agreed} par mois",
     "minimum_of": "Convenu : {agreed}, atteint : {reached}",
     "maximum_of": "Limite : {agreed}, sans elle : {reached}",
+    "late": "Consommation tardive, {month}",
+    "late_of": "{change} après facturation ; le mois revient à {now}, {before} étaient facturés",
+    "taken_back": "Consommation annulée, {month}",
 }
 _ES = {
     "fee": "Cuota mensual",
@@ -113,6 +122,9 @@ _ES = {
     "fee_of": "{agreed} al mes",
     "minimum_of": "Acordado: {agreed}, alcanzado: {reached}",
     "maximum_of": "Límite: {agreed}, sin él: {reached}",
+    "late": "Consumo tardío de {month}",
+    "late_of": "{change} después de facturar; el mes suma {now}, se habían facturado {before}",
+    "taken_back": "Consumo anulado de {month}",
 }
 _JA = {
     "fee": "月額基本料",
@@ -140,6 +152,9 @@ _JA = {
     "fee_of": "月額 {agreed}",
     "minimum_of": "約定額 {agreed}、実績 {reached}",
     "maximum_of": "上限 {agreed}、適用前 {reached}",
+    "late": "{month}分の追加利用",
+    "late_of": "請求後に{change}を計上。当月合計 {now}、請求済み {before}",
+    "taken_back": "{month}分の利用取消",
 }
 
 WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(

@@ -43,7 +43,7 @@ from partners.services.corrections import (
     LateUsageStands,
     NothingLeftToGiveBack,
     contracts_with_a_final_invoice,
-    planned_corrections,
+    late_months_for,
 )
 from partners.services.counts import ArchivedMonth, BatchOutcome, NothingToReverse, record_counts
 from partners.services.due import due_contracts, due_months, running_contracts, unbilled_contracts
@@ -141,11 +141,11 @@ __all__ = [
     "hold_entry",
     "issue_run",
     "kept_body",
+    "late_months_for",
     "late_usage",
     "make_key",
     "month_at_work",
     "note_use",
-    "planned_corrections",
     "previews",
     "queue_all_mails",
     "queue_mails",

@@ -6,16 +6,10 @@ from decimal import Decimal
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
-from partners.enums import Meter, PricingModel
+from partners.enums import METER_OF, PricingModel
 from partners.enums import Proration as Prorated
 from partners.models import Contract
 from partners.pricing import WHOLE_MONTH, Proration, Terms, terms_for, tiers_from_json
-
-METER_OF = {
-    PricingModel.PER_DEED.value: Meter.DEED,
-    PricingModel.HYBRID.value: Meter.DEED,
-    PricingModel.PER_REQUEST.value: Meter.REQUEST,
-}
 
 
 class DaysDiffer(Refused):

@@ -16,11 +16,10 @@ from invoices.services import draft_invoice, issue_invoices
 from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry
 from partners.services.corrections import (
-    PlannedCorrection,
-    corrections_again,
     refuse_standing_corrections,
     settle_corrections,
 )
+from partners.services.late import LateUsage, late_usage_of
 from partners.services.orders import NoOrderCovers, order_book
 from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
 from partners.services.zones import zone_named
@@ -97,7 +96,7 @@ def _draft_each(
     month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
     contracts = [entry.contract for entry in entries]
     orders = order_book(contracts=contracts, locked=True)
-    found = previews(contracts=contracts, month=month, corrections=_corrections_of(entries), orders=orders)
+    found = previews(contracts=contracts, month=month, late=_late_months_of(entries), orders=orders)
     drafted = []
     for entry, one in zip(entries, found, strict=True):
         invoice = _draft_or_park(run, entry, one, on, now, by)
@@ -108,11 +107,11 @@ def _draft_each(
     return drafted
 
 
-def _corrections_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[PlannedCorrection, ...]]:
-    """Work out again the late months that these entries hold, and no others: those wait for the next run."""
-    again = corrections_again(kept=[kept for entry in entries for kept in entry.corrections])
-    ids = {entry.contract_id: [kept["billed_period"] for kept in entry.corrections] for entry in entries}
-    return {contract: tuple(again[key] for key in keys if key in again) for contract, keys in ids.items()}
+def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateUsage, ...]]:
+    """Count again the late months that these entries hold, and no others: those wait for the next run."""
+    kept = {entry.contract_id: [one["billed_period"] for one in entry.corrections] for entry in entries}
+    again = late_usage_of(billed_periods=[month for months in kept.values() for month in months])
+    return {contract: tuple(again[key] for key in months if key in again) for contract, months in kept.items()}
 
 
 def _draft_or_park(

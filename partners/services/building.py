@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import groupby
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
@@ -16,20 +14,18 @@ from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
 from partners.services.before import keep_holds, note_usage_before
 from partners.services.corrections import (
-    PlannedCorrection,
     contracts_with_a_final_invoice,
-    planned_corrections,
+    late_months_for,
     refuse_standing_corrections,
 )
 from partners.services.due import due_contracts
 from partners.services.flagging import facts_of, flag_entries
 from partners.services.locks import month_at_work
-from partners.services.previews import Preview, Unpriceable, previews, unpriceable
+from partners.services.previews import Preview, Unpriceable, previews
 from partners.services.runs import cancel_run
 from partners.services.zones import zone_named
 from partners.surprises import Surprise, surprises
 
-Late = dict[int, tuple[PlannedCorrection, ...]]
 ALONE = "In a run of this partner alone; release it if that run is canceled."
 
 
@@ -122,36 +118,8 @@ def month_starting(start: dt.date) -> Period:
 
 def found_for(contracts: Sequence[Contract], month: Period) -> list[Preview | Unpriceable]:
     """Work out these contracts with the late usage they carry; who fails at that is parked, and parks nobody else."""
-    late, failed = _late_usage(contracts, month)
-    found = previews(contracts=contracts, month=month, corrections=late)
-    return [
-        replace(unpriceable(one.contract, error), previous_total_cents=one.previous_total_cents) if error else one
-        for one in found
-        for error in [failed.get(one.contract.partner_id)]
-    ]
-
-
-def _late_usage(contracts: Sequence[Contract], month: Period) -> tuple[Late, dict[int, Exception]]:
-    """Plan late usage for all at once; where that fails, partner by partner, so that only the failing one is left."""
-    try:
-        return planned_corrections(contracts=contracts, month=month), {}
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:  # noqa: BLE001 - whoever caused it is found below
-        planned: Late = {}
-        failed: dict[int, Exception] = {}
-        for partner, theirs in groupby(sorted(contracts, key=_partner), key=_partner):
-            try:
-                planned |= planned_corrections(contracts=list(theirs), month=month)
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception as error:  # noqa: BLE001 - told as the reason of the parked entries
-                failed[partner] = error
-        return planned, failed
-
-
-def _partner(contract: Contract) -> int:
-    return contract.partner_id
+    late = late_months_for(contracts=contracts, month=month)
+    return list(previews(contracts=contracts, month=month, late=late))
 
 
 def _contracts_to_bill(period: Period, now: dt.datetime, partner: Partner | None) -> list[Contract]:

@@ -7,23 +7,21 @@ what was taken back becomes credit notes, the paper that asked for it last first
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.enums import LineKind
 from invoices.models import Invoice
+from invoices.pdf.wording import Wording
 from invoices.services import CreditLine, NewLine, issue_credit_note
 from partners.models import BilledPeriod, BillingRun, Contract, Correction, Partner
-from partners.pricing import Proration, net_cents, rate
+from partners.pricing import Late, net_cents, quantities_as_json, rate, terms_from_json
 from partners.querysets import ContractQuerySet
-from partners.services.agreed import terms_of
-from partners.services.late import LateUsage, late_usage, late_usage_of
-from partners.services.previews import plain
+from partners.services.late import LateUsage, late_usage
 
 
 class NothingLeftToGiveBack(Refused):
@@ -52,11 +50,20 @@ class PlannedCorrection:
         return self.now_cents - self.before_cents
 
     @property
+    def told(self) -> Late:
+        """What there is to say about it, in any language."""
+        return Late(
+            month=self.billed_period.period_start,
+            meter=self.late.meter,
+            change=self.late.unbilled,
+            before_cents=self.before_cents,
+            now_cents=self.now_cents,
+        )
+
+    @property
     def explanation(self) -> str:
-        currency = self.late.contract.currency
-        change = plain({"change": self.late.unbilled})["change"]
-        now, before = (Money(cents, currency) for cents in (self.now_cents, self.before_cents))
-        return f"{change} {self.late.meter}s counted after billing; the month comes to {now}, billed were {before}"
+        """Say it to ourselves, in English."""
+        return self.told.explanation(Wording("en", self.late.contract.currency))
 
     def as_json(self) -> dict[str, Any]:
         """Return what a run keeps and approves."""
@@ -64,18 +71,19 @@ class PlannedCorrection:
             "billed_period": self.billed_period.pk,
             "month": f"{self.billed_period.period_start:%Y-%m}",
             "meter": self.late.meter,
-            "before": plain(self.late.before),
-            "usage": plain(self.late.usage),
+            "before": quantities_as_json(self.late.before),
+            "usage": quantities_as_json(self.late.usage),
             "net_cents": self.net_cents,
             "explanation": self.explanation,
         }
 
     def new_line(self) -> NewLine:
-        """Return the line that asks for it, naming the month it belongs to."""
+        """Return the line that asks for it, naming the month it belongs to in the language of the customer."""
         contract, (start, end) = self.late.contract, self.billed_period.served_days
+        say = Wording(contract.partner.customer.language, contract.currency)
         return NewLine(
-            description=f"Late usage of {self.billed_period.period_start:%B %Y}",
-            detail=self.explanation,
+            description=self.told.description(say),
+            detail=self.told.explanation(say),
             kind=LineKind.CORRECTION,
             meter=self.late.meter,
             unit_price=Money(self.net_cents, contract.currency).major,
@@ -86,7 +94,7 @@ class PlannedCorrection:
         )
 
 
-def planned_corrections(*, contracts: Sequence[Contract], month: Period) -> dict[int, tuple[PlannedCorrection, ...]]:
+def late_months_for(*, contracts: Sequence[Contract], month: Period) -> dict[int, tuple[LateUsage, ...]]:
     """Return which late usage, of months before this one, each of these contracts carries: its own and its versions'.
 
     Of two versions that are billed for one month, the later carries it.
@@ -94,18 +102,19 @@ def planned_corrections(*, contracts: Sequence[Contract], month: Period) -> dict
     carriers = {_bills_alike(contract): contract.pk for contract in sorted(contracts, key=lambda c: c.start_date)}
     versions = Contract.objects.filter(partner__in={contract.partner_id for contract in contracts})
     found = late_usage(before=month.start, contracts=versions)
-    planned: dict[int, tuple[PlannedCorrection, ...]] = {}
+    carried: dict[int, tuple[LateUsage, ...]] = {}
     for late in found:
         carrier = carriers.get(_bills_alike(late.contract))
         if carrier is not None:
-            planned[carrier] = (*planned.get(carrier, ()), _planned(late))
-    return planned
+            carried[carrier] = (*carried.get(carrier, ()), late)
+    return carried
 
 
-def corrections_again(*, kept: Iterable[Mapping[str, Any]]) -> dict[int, PlannedCorrection]:
-    """Work out once more what entries of a run kept, by billed month; one without late usage is missing."""
-    found = late_usage_of(billed_periods=[correction["billed_period"] for correction in kept])
-    return {key: _planned(late) for key, late in found.items()}
+def plan_correction(late: LateUsage) -> PlannedCorrection:
+    """Rate a billed month on the terms kept with it, for what it is billed for and for what is counted now."""
+    terms, proration = terms_from_json(late.billed_period.terms)
+    before, now = (net_cents(rate(terms, usage, proration)) for usage in (late.before, late.usage))
+    return PlannedCorrection(late=late, before_cents=before, now_cents=now)
 
 
 def contracts_with_a_final_invoice(*, month: Period, partner: Partner | None = None) -> ContractQuerySet:
@@ -146,17 +155,6 @@ def refuse_standing_corrections(*, contract: Contract, month_start: dt.date) -> 
             raise LateUsageStands(f"{asked[-1]} asks for late usage of this month; credit that line first.")
 
 
-def _planned(late: LateUsage) -> PlannedCorrection:
-    period, terms = late.billed_period, terms_of(late.contract)
-    proration = Proration.of(_whole_month(period), *period.served_days)
-    before, now = (net_cents(rate(terms, usage, proration)) for usage in (late.before, late.usage))
-    return PlannedCorrection(late=late, before_cents=before, now_cents=now)
-
-
-def _whole_month(period: BilledPeriod) -> Period:
-    return Period(period.period_start, period.period_end, ZoneInfo("UTC"))
-
-
 def _bills_alike(contract: Contract) -> tuple[Any, ...]:
     """What two versions must share for one to carry the other's late usage on its invoice."""
     return (
@@ -172,14 +170,15 @@ def _settled(
         return [_keep(planned, run, net_cents=planned.net_cents, invoice=invoice if planned.net_cents else None)]
     made = []
     for paper, cents in _taken_from(_papers(planned.billed_period), -planned.net_cents):
-        contract = planned.late.contract
+        contract, say = planned.late.contract, Wording(paper.language, paper.currency)
         line = CreditLine(
-            description=f"Usage of {planned.billed_period.period_start:%B %Y} taken back",
+            description=planned.told.description(say),
             amount_cents=cents,
             tax_rate=contract.tax_rate,
             tax_category=contract.tax_category,
         )
-        note = issue_credit_note(invoice=paper, lines=[line], reason=planned.explanation, on=on, now=now, by=by)
+        reason = planned.told.explanation(say)
+        note = issue_credit_note(invoice=paper, lines=[line], reason=reason, on=on, now=now, by=by)
         made.append(_keep(planned, run, net_cents=-cents, credit_note=note))
     return made
 
@@ -190,7 +189,7 @@ def _keep(planned: PlannedCorrection, run: BillingRun, **papers: Any) -> Correct
         billed_period=planned.billed_period,
         sequence=steps + 1,
         run=run,
-        usage=plain(planned.late.usage),
+        usage=quantities_as_json(planned.late.usage),
         currency=planned.late.contract.currency,
         lines=[planned.as_json()],
         **papers,

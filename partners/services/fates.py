@@ -9,11 +9,10 @@ from typing import Any
 
 from django.db.models import Sum
 
-from partners.enums import Meter
+from partners.enums import METER_OF, Meter
 from partners.fates import Agreed, Billed, Counted, Fate, Month, fates
 from partners.metering import REQUEST
 from partners.models import BilledPeriod, Contract, Partner
-from partners.services.agreed import METER_OF
 
 
 def fates_of(*, partner: Partner, since: dt.date | None = None) -> Mapping[Month, Fate]:

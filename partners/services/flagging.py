@@ -9,9 +9,8 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Sum
 
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
-from partners.enums import Meter
+from partners.enums import METER_OF, Meter
 from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, RunFlag
-from partners.services.agreed import METER_OF
 from partners.services.corrections import PlannedCorrection
 from partners.services.previews import Preview, Unpriceable
 from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, surprises

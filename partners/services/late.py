@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from partners.enums import METER_OF
 from partners.models import ApiUsage, BilledPeriod, Contract
 from partners.querysets import ApiUsageQuerySet, BilledPeriodQuerySet, ContractQuerySet
-from partners.services.agreed import METER_OF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -32,15 +32,14 @@ from partners.pricing import (
     unit_label_of,
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
+from partners.services.corrections import PlannedCorrection, plan_correction
+from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
 from partners.services.zones import zone_named
 
-if TYPE_CHECKING:
-    from partners.services.corrections import PlannedCorrection
-
 log = structlog.get_logger(__name__)
 ROUNDING: Final = "document"
-Corrections = Mapping[int, "tuple[PlannedCorrection, ...]"]
+LateMonths = Mapping[int, tuple[LateUsage, ...]]
 
 
 class NotInForce(Refused):
@@ -155,20 +154,20 @@ def previews(
     *,
     contracts: Sequence[Contract],
     month: Period,
-    corrections: Corrections | None = None,
+    late: LateMonths | None = None,
     orders: OrderBook | None = None,
 ) -> Iterator[Preview | Unpriceable]:
     """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody.
 
-    `corrections` are the late months that each contract settles with it, by its key. The months draw on `orders`, one
-    after the other.
+    `late` are the months with late usage that each contract settles with it, by its key. The months draw on
+    `orders`, one after the other.
     """
     orders = orders or order_book(contracts=contracts)
-    for found in _rated(contracts, month, corrections or {}):
+    for found in _rated(contracts, month, late or {}):
         yield _with_order(found, orders) if isinstance(found, Preview) else found
 
 
-def _rated(contracts: Sequence[Contract], month: Period, corrections: Corrections) -> Iterator[Preview | Unpriceable]:
+def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> Iterator[Preview | Unpriceable]:
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
     before = _billed_before(contracts, month.previous_month().start)
     for contract in contracts:
@@ -179,7 +178,7 @@ def _rated(contracts: Sequence[Contract], month: Period, corrections: Correction
                 month=month,
                 usage=usage[contract.pk],
                 previous_total_cents=previous,
-                corrections=corrections.get(contract.pk, ()),
+                late=late.get(contract.pk, ()),
             )
         except (OperationalError, InterfaceError):
             raise
@@ -203,11 +202,12 @@ def preview(
     month: Period,
     usage: Mapping[str, Decimal],
     previous_total_cents: int | None = None,
-    corrections: tuple[PlannedCorrection, ...] = (),
+    late: tuple[LateUsage, ...] = (),
 ) -> Preview:
     """Work out one contract's month from what was counted. Raises what makes a contract unpriceable."""
     month = month_of_contract(contract, month)
     served = month.overlap(contract.start_date, contract.end_date)
+    corrections = tuple(plan_correction(month) for month in late)
     if served is None and not corrections:
         raise NotInForce(f"{contract} does not run on any day of {month.label()}.")
     refuse_other_days(contract)

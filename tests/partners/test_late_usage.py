@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.db import IntegrityError, transaction
 
-from invoices.models import CreditNote, Invoice
+from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import ApiUsage, BilledPeriod, BillingRun, Contract, Correction, Partner, UsageEvent
 from partners.pricing import Proration, rate
@@ -102,7 +102,7 @@ def test_late_usage_is_a_line_of_the_next_invoice_that_names_its_month():
     assert lines_of(invoice) == [("fee", 500_00), ("usage", 10 * 40), ("correction", 30 * 40)]
     late = invoice.lines.get(kind="correction")
     assert late.description == "Late usage of October 2026"
-    assert late.detail == "40 deeds counted after billing; the month comes to USD 512.00, billed were USD 500.00"
+    assert late.detail == "40 deeds counted after billing; the month comes to $512.00, billed were $500.00"
     assert (late.service_period_start, late.service_period_end) == (OCTOBER.start, OCTOBER.end)
     assert (invoice.billing_period_start, invoice.billing_period_end) == (NOVEMBER.start, NOVEMBER.end)
     assert invoice.total_cents == 500_00 + 40 * 40
@@ -142,6 +142,45 @@ def test_late_usage_is_taxed_as_its_contract():
     assert (invoice.subtotal_cents, invoice.tax_cents, invoice.total_cents) == (1_05, 20, 1_25)
 
 
+@pytest.mark.parametrize(
+    ("language", "description", "detail"),
+    [
+        ("de", "Nachgemeldete Nutzung Oktober 2026", "2 Urkunden nach der Abrechnung gezählt; der Monat ergibt 4,80"),
+        ("fr", "Consommation tardive, octobre 2026", "2 actes après facturation ; le mois revient à 4,80"),
+        ("es", "Consumo tardío de octubre de 2026", "2 escrituras después de facturar; el mes suma 4,80"),
+        ("ja", "2026年10月分の追加利用", "請求後に2 件を計上。当月合計"),
+    ],
+)
+def test_late_usage_speaks_the_language_of_the_customer(language, description, detail):
+    contract = a_contract(currency="EUR")
+    contract.partner.customer.language = language
+    contract.partner.customer.save()
+    bill()
+    use(contract.partner, 2)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    line = InvoiceLine.objects.get(kind="correction")
+    assert line.description == description
+    assert line.detail.startswith(detail)
+
+
+def test_a_month_whose_terms_cannot_be_read_parks_its_contract_alone():
+    contract, other = a_contract(), a_contract("flat")
+    run = BillingRun.objects.create(
+        period_start=OCTOBER.start, period_end=OCTOBER.end, started_by="ada", started_at=AFTER_OCTOBER, status="issued"
+    )
+    for one in (contract, other):
+        BilledPeriod.objects.create(
+            contract=one, period_start=OCTOBER.start, period_end=OCTOBER.end, run=run,
+            terms={"pricing_model": "barter"}, usage={"deed": "0", "request": "0"},
+        )  # fmt: skip
+    use(contract.partner, 1)
+    entries = {
+        entry.contract: entry for entry in build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada").entries.all()
+    }
+    assert entries[contract].reason.startswith("The terms kept of this month cannot be read")
+    assert (entries[contract].state, entries[other].state) == ("parked", "previewed")
+
+
 def test_the_next_version_carries_what_came_late_for_the_last():
     partner = a_partner()
     a_contract(partner=partner, end_date=NOVEMBER.start, reference="PC-1")
@@ -172,7 +211,7 @@ def test_usage_taken_back_is_a_credit_note_on_the_invoice_that_asked_for_it():
     run = bill(NOVEMBER, AFTER_NOVEMBER)
     note = CreditNote.objects.get()
     assert (note.invoice.billed_period.period_start, note.subtotal_cents, note.tax_cents) == (OCTOBER.start, 9_60, 1_82)
-    assert note.reason == "-4 deeds counted after billing; the month comes to EUR 14.40, billed were EUR 24.00"
+    assert note.reason == "\u22124 deeds counted after billing; the month comes to €14.40, billed were €24.00"
     note.invoice.refresh_from_db()
     assert note.invoice.amount_due_cents == 24_00 + 4_56 - 11_42
     assert (run.entries.get().state, steps()) == ("credited", [-9_60])
@@ -462,4 +501,4 @@ def test_the_page_of_a_billed_month_tells_what_came_late(finance_manager):
     assert "12 deeds" in told
     assert str(Invoice.objects.latest("pk")) in told
     step = finance_manager.get(page_of(Correction.objects.get())).content.decode()
-    assert "2 deeds counted after billing; the month comes to USD 28.80, billed were USD 24.00" in step
+    assert "2 deeds counted after billing; the month comes to $28.80, billed were $24.00" in step

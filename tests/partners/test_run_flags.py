@@ -117,5 +117,5 @@ def test_late_usage_is_flagged_on_the_contract_that_carries_it():
     use(contract.partner, 2)
     use(contract.partner, 10, at=IN_NOVEMBER)
     assert {sentence for _, kind, sentence in flags(november()) if kind == "late_usage"} == {
-        "2026-10: 2 deeds counted after billing; the month comes to USD 28.80, billed were USD 24.00."
+        "2026-10: 2 deeds counted after billing; the month comes to $28.80, billed were $24.00."
     }

@@ -27,8 +27,8 @@ from partners.services import (
     approve_run,
     build_run,
     issue_run,
+    late_months_for,
     month_at_work,
-    planned_corrections,
     previews,
     queue_mails,
     running_contracts,
@@ -70,8 +70,8 @@ class Command(BaseCommand):
 
     def _show_previews(self, month: Period, partner: Partner | None) -> None:
         contracts = unbilled_contracts(month=month, partner=partner)
-        late = planned_corrections(contracts=contracts, month=month)
-        found = list(previews(contracts=contracts, month=month, corrections=late))
+        late = late_months_for(contracts=contracts, month=month)
+        found = list(previews(contracts=contracts, month=month, late=late))
         if not found:
             self.console.print(f"Nothing to bill for {month.label()}.")
             return
