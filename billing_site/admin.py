@@ -38,6 +38,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Usage by day", "monitoring", "partners.ApiUsage"),
         ("Usage events", "data_usage", "partners.UsageEvent"),
         ("Usage conflicts", "rule", "partners.UsageConflict"),
+        ("Usage archives", "inventory_2", "partners.UsageArchive"),
         ("Partner keys", "key", "partners.PartnerApiKey"),
     ),
     "Stripe": (

@@ -38,6 +38,14 @@ def percent(name: str, *, default: int) -> int:
     return int(given)
 
 
+def months(name: str, *, default: int) -> int:
+    """Read a number of months, from one to a century."""
+    given = text(name, default=str(default))
+    if not (given.isascii() and given.isdecimal() and 1 <= int(given) <= 1200):  # noqa: PLR2004
+        raise ImproperlyConfigured(f"{name} must be a whole number of months, such as {default}, not {given!r}.")
+    return int(given)
+
+
 def words(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     """Read a comma-separated list."""
     return [word.strip() for word in text(name, default=",".join(default)).split(",") if word.strip()]

@@ -54,6 +54,20 @@ ENTRIES = (
         hour=3,
     ),
     Entry(
+        name="Usage proof",
+        task="partners.tasks.prove_usage",
+        purpose="Adds every count of usage up again and compares it with the daily sums that billing reads.",
+        hour=4,
+        minute=30,
+    ),
+    Entry(
+        name="Usage archive",
+        task="partners.tasks.archive_old_usage",
+        purpose="Moves the events of billed months that are old enough to files.",
+        hour=1,
+        day_of_month="15",
+    ),
+    Entry(
         name="Daily reconciliation",
         task="reporting.tasks.reconcile_yesterday",
         purpose="Compares Stripe's ledger with the books, up to yesterday.",

@@ -24,6 +24,7 @@ BILLING_TIME_ZONE = env.time_zone("BILLING_TIME_ZONE", default="UTC")
 REPORTING_CURRENCY = env.currency("REPORTING_CURRENCY", default="USD")
 COMPANY_NAME = env.text("COMPANY_NAME", default="Billing back office")
 PARTNER_RUN_CHANGE_PERCENT = env.percent("PARTNER_RUN_CHANGE_PERCENT", default=30)  # from which a month is flagged
+USAGE_KEPT_MONTHS = env.months("USAGE_KEPT_MONTHS", default=24)  # then a billed month's events go to a file
 PARTNER_RUN_AUTO_APPROVE = env.boolean("PARTNER_RUN_AUTO_APPROVE", default=False)  # otherwise a person looks first
 APPLICATION_ROLE = env.text("APPLICATION_ROLE", default="billing_app")  # the role that may use tables and own none
 DEMO_DATA = env.boolean("DEMO_DATA", default=False)

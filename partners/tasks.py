@@ -35,6 +35,8 @@ from partners.services import (
     queue_all_mails,
     totals_of_run,
 )
+from partners.services.archives import archive_usage, months_to_archive
+from partners.services.usage_proof import all_usage_differences, months_of_usage
 
 log = structlog.get_logger(__name__)
 SCHEDULE = "the schedule"
@@ -129,3 +131,42 @@ def _issue(run: BillingRun, now: dt.datetime) -> str:
 
 def _month(start: dt.date) -> Period:
     return Period.month(start.year, start.month, ZoneInfo(settings.BILLING_TIME_ZONE))
+
+
+class UsageDiffers(Refused):
+    """Daily sums are not what their counts add up to: see `manage.py check_books`."""
+
+
+@shared_task
+def prove_usage() -> str:
+    """Prove every daily sum of usage against the counts behind it; a difference fails the job, with the rows."""
+    now = timezone.now()
+    with recorded("partners.tasks.prove_usage", now) as job:
+        differences = all_usage_differences()
+        if differences:
+            told = "; ".join(str(one) for one in differences[:20])
+            raise UsageDiffers(f"{len(differences)} daily sums differ from what was counted. {told}")
+        months = len(months_of_usage())
+        job.did(f"The daily sums of {months} months are what was counted." if months else "")
+        return job.outcome or "nothing was ever counted"
+
+
+@shared_task
+def archive_old_usage() -> str:
+    """Archive the events of billed months older than USAGE_KEPT_MONTHS, oldest first; one failure stops no other."""
+    now = timezone.now()
+    with recorded("partners.tasks.archive_old_usage", now) as job:
+        done, failed = [], []
+        for partner, month in months_to_archive(now=now, kept_months=settings.USAGE_KEPT_MONTHS):
+            try:
+                done.append(str(archive_usage(partner=partner, month=month, now=now)))
+            except Refused as refusal:
+                failed.append(f"{partner} {month.label()}: {sentence_of(refusal)}")
+        if failed:
+            raise UsageNotArchived("; ".join(failed[:20]))
+        job.did("; ".join(done))
+        return job.outcome or "no month is old enough"
+
+
+class UsageNotArchived(Refused):
+    """A month that is old enough stays where it is: somebody must look."""

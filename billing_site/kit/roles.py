@@ -33,6 +33,7 @@ _CONTRACTS = [
     "partners.*_partner",
     "partners.*_contract",
     "partners.*_partnerapikey",
+    "partners.add_usageevent",
     "invoices.add_customer",
     "invoices.change_customer",
 ]

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from reporting.invariants import broken_invariants
+from reporting.invariants import broken_invariants, broken_usage
 
 
 class Command(BaseCommand):
     help = "Print every promise of the books that does not hold."
 
     def handle(self, **_: Any) -> None:
-        broken = broken_invariants()
+        broken = broken_invariants() + broken_usage()
         for one in broken:
             self.stdout.write(f"{one.name}: {one.detail}")
         if broken:

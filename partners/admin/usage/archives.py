@@ -1,0 +1,60 @@
+"""Owns the page of archived months, with the file of each to download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.files.storage import default_storage
+from django.http import FileResponse, HttpRequest
+from django.shortcuts import get_object_or_404
+from django.utils.html import format_html
+
+from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column
+from billing_site.kit.admin.words import count_text
+from partners.models import UsageArchive
+
+
+@admin.register(UsageArchive)
+class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
+    """The events of a billed month, moved to a file; the daily sums stay in the database."""
+
+    list_display = ("month", link_column("partner"), "money_events", "money_size", "created_at")
+    search_fields = ("partner__name", "file_name", "sha256")
+    search_help_text = "Partner, file or sha256"
+    ordering = ("-period_start", "partner__name", "pk")
+    fields = (
+        ("partner", "month"), ("money_events", "sums"), ("starts_at", "ends_at"), ("file_name", "money_size"),
+        ("sha256", "created_at"),
+    )  # fmt: skip
+    readonly_fields = ("month", "money_events", "money_size")
+    actions_detail = ("download",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("partner")
+
+    def month(self, archive: UsageArchive) -> str:
+        return f"{archive.period_start:%Y-%m}"
+
+    month.admin_order_field = "period_start"  # type: ignore[attr-defined]
+
+    def money_events(self, archive: UsageArchive) -> Any:
+        return format_html('<span class="money">{}</span>', count_text(archive.events))
+
+    money_events.short_description = "Events"  # type: ignore[attr-defined]
+    money_events.admin_order_field = "events"  # type: ignore[attr-defined]
+
+    def money_size(self, archive: UsageArchive) -> Any:
+        return format_html('<span class="money">{}</span>', count_text(archive.size))
+
+    money_size.short_description = "Bytes"  # type: ignore[attr-defined]
+    money_size.admin_order_field = "size"  # type: ignore[attr-defined]
+
+    @button("Download", icon="download", permission="partners.view_usagearchive")
+    def download(self, request: HttpRequest, object_id: str) -> FileResponse:
+        archive = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if not self.has_view_permission(request, archive):
+            raise PermissionDenied
+        name = f"usage-{archive.partner_id}-{archive.period_start:%Y-%m}.csv.gz"
+        return FileResponse(default_storage.open(archive.file_name), as_attachment=True, filename=name)
