@@ -18,6 +18,7 @@ from billing_site.kit.admin import (
     link_to,
 )
 from partners.admin.keys import NewKeyForm
+from partners.admin.moving import MoveForm
 from partners.models import Contract, Partner
 from partners.services import UnknownTimeZone
 from partners.services.zones import zone_named
@@ -27,6 +28,12 @@ class PartnerForm(forms.ModelForm):
     class Meta:
         model = Partner
         fields = ("name", "customer", "billing_time_zone", "is_active", "notes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "billing_time_zone" in self.fields:
+            self.fields["billing_time_zone"].disabled = True
+            self.fields["billing_time_zone"].help_text = "Move the partner with the button above."
 
     def clean_billing_time_zone(self) -> str:
         name: str = self.cleaned_data["billing_time_zone"]
@@ -46,7 +53,10 @@ class PartnerAdmin(RowPageMixin, BackOfficeAdmin):
     search_help_text = "Partner, customer or contract reference"
     ordering = ("name",)
     autocomplete_fields = ("customer",)
-    actions_detail = ("new_key",)
+    actions_detail = ("new_key", "move_to_another_time_zone")
+    move_to_another_time_zone = asking(
+        "Move to another time zone", form=MoveForm, permission="partners.change_partner", icon="schedule"
+    )
     new_key = asking("New key", form=NewKeyForm, permission="partners.add_partnerapikey", icon="key")
     shows_history = True
     fieldsets = ((None, {"fields": (("name", "customer"), ("billing_time_zone", "is_active"), "notes")}),)
