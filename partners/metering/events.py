@@ -21,7 +21,7 @@ _FIXED: Final = {
     "metadata": fields.metadata,
     **{name: fields.text_of(longest) for name, longest in fields.TEXTS.items()},
 }
-_KNOWN: Final = sorted({*_FIXED, "occurred_at", "reverses"})
+KNOWN_FIELDS: Final = frozenset({*_FIXED, "occurred_at", "reverses"})
 
 
 class EventReader:
@@ -56,7 +56,7 @@ class EventReader:
             try:
                 given[name] = self._readers[name](value)
             except KeyError:
-                errors[str(name)[:80]] = f"Unknown field; known are {', '.join(_KNOWN)}."
+                errors[str(name)[:80]] = f"Unknown field; known are {', '.join(sorted(KNOWN_FIELDS))}."
             except ValueError as error:
                 errors[name] = "This field is needed." if value is None and name in _NEEDED else str(error)
         return given, errors

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter
 
-from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, link_column
+from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, button, link_column
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
+from partners.admin.usage.importing import PERMISSION, import_page
 from partners.admin.usage_days import DaysOfPartner, SumOfListMixin
 from partners.models import ApiUsage, RequestBatch, RequestCount, UsageEvent
 from partners.resources import ApiUsageResource, UsageEventResource
@@ -80,6 +81,11 @@ class UsageEventAdmin(UsagePage):
     search_help_text = "Partner, resource, user or idempotency key"
     ordering = ("-occurred_at", "pk")
     resource_classes = (UsageEventResource,)
+    actions_list = ("import_usage",)
+
+    @button("Import", icon="upload", permission=PERMISSION)
+    def import_usage(self, request: HttpRequest) -> HttpResponse:
+        return import_page(self, request)
 
 
 class RequestCountInline(ReadOnlyInline):

@@ -1,0 +1,124 @@
+"""Owns the page that imports usage: upload, look at what it would change, then import exactly that file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
+
+from billing_site.kit.errors import Refused, sentence_of
+from partners.models import Partner
+from partners.services.imports import MOST_BYTES, MOST_ROWS, MOST_TOLD, ImportReport, import_usage
+
+PERMISSION = "partners.add_usageevent"
+_FOLDER = "usage/imports"
+_SALT = "partners.usage-import"
+_KEPT = dt.timedelta(hours=12)
+_GONE = "This upload is no longer here; upload the file again."
+
+
+class UploadForm(forms.Form):
+    partner = forms.ModelChoiceField(Partner.objects.order_by("name"), widget=UnfoldAdminSelectWidget)
+    file = forms.FileField(widget=UnfoldAdminFileFieldWidget)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            raise forms.ValidationError(f"The file is larger than {MOST_BYTES // 2**20} MiB; import it in parts.")
+        return file
+
+
+def import_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+    if request.method == "POST" and "token" in request.POST:
+        return _imported(model_admin, request, request.POST["token"])
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _looked_at(model_admin, request, form)
+        except Refused as refusal:
+            form.add_error("file", sentence_of(refusal))
+    return _page(model_admin, request, form=form)
+
+
+def _looked_at(model_admin: Any, request: HttpRequest, form: UploadForm) -> HttpResponse:
+    partner, file = form.cleaned_data["partner"], form.cleaned_data["file"]
+    report = import_usage(partner=partner, file=file, now=timezone.now(), dry_run=True)
+    token = _kept(file, partner) if report.may_be_imported else ""
+    return _page(model_admin, request, form=form, report=report, token=token, partner=partner, file_name=file.name)
+
+
+def _kept(file: Any, partner: Partner) -> str:
+    """Keep the file that was looked at, and name it and its contents under our signature."""
+    _forget_old_uploads()
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    name = default_storage.save(f"{_FOLDER}/{sha256}.csv", file)
+    return signing.dumps({"name": name, "sha256": sha256, "partner": partner.pk}, salt=_SALT)
+
+
+def _imported(model_admin: Any, request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        report = _import(token)
+    except Refused as refusal:
+        messages.error(request, sentence_of(refusal))
+        return HttpResponseRedirect(request.path)
+    counts = f"{report.new:,} events imported, {report.repeated:,} were counted already"
+    messages.success(request, f"{counts}, {report.conflict:,} are in conflict with what is kept.")
+    return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:partners_usageevent_changelist"))
+
+
+class UploadGone(Refused):
+    """The file that was looked at is no longer kept."""
+
+
+def _import(token: str) -> ImportReport:
+    try:
+        kept = signing.loads(token, salt=_SALT, max_age=_KEPT)
+        with default_storage.open(kept["name"]) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != kept["sha256"]:
+                raise UploadGone(_GONE)
+            file.seek(0)
+            partner = Partner.objects.get(pk=kept["partner"])
+            report = import_usage(partner=partner, file=file, now=timezone.now(), dry_run=False)
+    except (signing.BadSignature, OSError) as error:
+        raise UploadGone(_GONE) from error
+    if report.refused:
+        raise UploadGone(f"{report.told[0].sentence} Nothing was imported: upload the file again.")
+    default_storage.delete(kept["name"])
+    return report
+
+
+def _forget_old_uploads() -> None:
+    if not default_storage.exists(_FOLDER):
+        return
+    for name in default_storage.listdir(_FOLDER)[1]:
+        path = f"{_FOLDER}/{name}"
+        if default_storage.get_modified_time(path) < timezone.now() - _KEPT:
+            default_storage.delete(path)
+
+
+def _page(model_admin: Any, request: HttpRequest, **context: Any) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(request, "admin/usage/import.html", {
+        **model_admin.admin_site.each_context(request),
+        "title": "Import usage",
+        "opts": model_admin.opts,
+        "most_rows": MOST_ROWS,
+        "most_told": MOST_TOLD,
+        "back_url": "../",
+        **context,
+    })  # fmt: skip
