@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
@@ -15,6 +17,7 @@ from invoices.enums import UNTAXED, InvoiceStatus, Language, LineKind, Origin, R
 from invoices.models.parties import Customer, Seller
 from invoices.querysets import InvoiceQuerySet
 
+TAX_FITS = "A line taxed at a rate needs one above zero; every other category has none."
 ONE_DISCOUNT = "Give a discount as an amount or as a percentage up to 100, not both."
 
 
@@ -245,12 +248,19 @@ class InvoiceLine(models.Model):
                 condition=~Q(tax_category=TaxCategory.STANDARD, tax_rate=0)
                 & ~Q(tax_category__in=UNTAXED, tax_rate__gt=0),
                 name="line_tax_fits_its_category",
-                violation_error_message="A line taxed at a rate needs one above zero; every other category has none.",
+                violation_error_message=TAX_FITS,
             ),
         ]
 
     def __str__(self) -> str:
         return self.description
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check what the fields of a form do not; Django would ask PostgreSQL six times a line, at every key."""
+        is_read = not {"tax_rate", "tax_category"} & set(exclude or ())
+        is_taxed, wants_tax = bool(self.tax_rate), self.tax_category == TaxCategory.STANDARD
+        if is_read and is_taxed != wants_tax and (wants_tax or self.tax_category in UNTAXED):
+            raise ValidationError(TAX_FITS, code="line_tax_fits_its_category")
 
     def as_item(self) -> dict[str, Any]:
         """This line as `line_items` shows it; decimals as text, so that nothing is lost on the way."""

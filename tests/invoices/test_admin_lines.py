@@ -7,6 +7,8 @@ import datetime as dt
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from invoices.models import Invoice
 from tests.back_office import signed_in, someone
@@ -106,6 +108,12 @@ def test_a_fold_with_a_mistake_is_open(manager):
     assert re.findall(r'<details class="line-fold"( open)?>', page) == ["", " open", ""]
 
 
+def test_a_mistake_in_what_folds_away_on_the_draft_is_shown(manager):
+    page = refusals(manager, {"unit_price": "10"}, discount="101 %")
+    assert "Write a percentage from 0 to 100" in page
+    assert page.count('<details class="line-fold"') == page.count("<details")
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -128,6 +136,16 @@ def test_a_draft_that_cannot_be_is_refused_in_words(manager, changed, said):
 )
 def test_a_refusal_is_told_while_it_is_typed(manager, line, said):
     assert said in sums(manager, line)["refusal"]
+
+
+def test_sums_ask_the_database_as_often_for_many_lines_as_for_one(manager):
+    few, many = ({"unit_price": "10", "tax_rate": "19"},), ({"unit_price": "10", "tax_category": "S"},) * 40
+    a_seller()
+    with CaptureQueriesContext(connection) as for_few:
+        sums(manager, *few)
+    with CaptureQueriesContext(connection) as for_many:
+        assert sums(manager, *many)["lines"] == []  # taxed at a rate, and none is given
+    assert len(for_many) == len(for_few)
 
 
 def test_a_draft_of_three_hundred_lines_is_typed_and_saved(manager):

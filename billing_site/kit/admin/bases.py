@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.db import models
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -105,6 +105,11 @@ class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelA
         context = {"tab_list": tabs(self.views, self.opts, request)} if self.views else {}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        form = context["adminform"]
+        form.fieldsets = [_open_where_wrong(fieldset, form.form.errors) for fieldset in form.fieldsets]
+        return super().render_change_form(request, context, *args, **options)
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         buttons = super().get_actions_detail(request, object_id)
         return [button for button in buttons if not _is_forbidden(getattr(button.method, "confirmed", None), request)]
@@ -163,6 +168,14 @@ class ReadOnlyInline(MoneyTabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
+
+
+def _open_where_wrong(fieldset: tuple[Any, Any], errors: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Let what holds a mistake not fold away; Django itself looks only at rows of one field."""
+    title, options = fieldset
+    if not errors.keys() & set(flatten_fieldsets([fieldset])):
+        return fieldset
+    return title, {**options, "classes": [name for name in options.get("classes", ()) if name != "collapse"]}
 
 
 def _replaced(fields: Sequence[Any], shown: Mapping[str, Any]) -> list[Any]:
