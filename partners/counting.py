@@ -30,8 +30,13 @@ WITH received (at, quantity) AS (
     WHERE batch.partner_id = %(partner)s AND %(meter)s = 'request'
         AND counted.day >= %(start)s AND counted.day < %(end)s
     GROUP BY batch.created_at
-), running (at, total) AS (SELECT at, sum(sum(quantity)) OVER (ORDER BY at) FROM received GROUP BY at)
-SELECT max(at) FILTER (WHERE total = %(before)s), max(at) FILTER (WHERE total = %(after)s) FROM running
+), older (quantity) AS (SELECT %(counted)s - coalesce(sum(quantity), 0) FROM received
+), running (at, total) AS (
+    SELECT at, older.quantity + sum(sum(received.quantity)) OVER (ORDER BY at)
+    FROM received, older GROUP BY at, older.quantity)
+SELECT (SELECT quantity FROM older),
+       max(at) FILTER (WHERE total = %(before)s), max(at) FILTER (WHERE total = %(after)s)
+FROM running
 """
 
 
@@ -74,7 +79,8 @@ def month_rows(days: Days) -> list[UsageRow]:
 def late_rows(days: Days, *, before: Decimal, after: Decimal) -> list[UsageRow]:
     """Return the single counts that took a meter from one figure to the other, in the order they were received.
 
-    Nothing where no moment has exactly these sums behind it, such as when older events are archived.
+    What is in the daily sums and in no single count, such as archived events, was there first. Nothing where no moment
+    has exactly these sums behind it.
     """
     moments = _moments(days, before, after)
     if moments is None:
@@ -93,11 +99,13 @@ def _moments(days: Days, before: Decimal, after: Decimal) -> tuple[dt.datetime |
     asked: dict[str, Any] = {
         "partner": days.partner.pk, "meter": days.meter, "start": days.start, "end": days.end,
         "starts_at": period.starts_at, "ends_at": period.ends_at, "before": before, "after": after,
+        "counted": sum((row.counted.of(days.meter) for row in month_rows(days)), Decimal(0)),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_RECEIVED, asked)
-        since, until = cursor.fetchone()
-    if until is None or (since is None and before) or (since is not None and since >= until):
+        older, since, until = cursor.fetchone()
+    is_from_the_first = since is None and before == older
+    if until is None or not (is_from_the_first or (since is not None and since < until)):
         return None
     return since, until
 

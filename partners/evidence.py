@@ -14,7 +14,7 @@ from billing_site.kit.periods import Period
 from invoices.enums import LineKind
 from invoices.models import Invoice, InvoiceLine
 from partners.enums import Meter
-from partners.models import ApiUsage, BilledPeriod, Correction, Partner, RequestCount, UsageEvent
+from partners.models import ApiUsage, BilledPeriod, Correction, Partner, RequestCount, UsageArchive, UsageEvent
 from partners.services.zones import zone_named
 
 METERS = (Meter.DEED, Meter.REQUEST)
@@ -45,6 +45,12 @@ class Days:
         return UsageEvent.objects.filter(partner=self.partner, event_type=self.meter).within(
             starts_at=period.starts_at, ends_at=period.ends_at
         )
+
+    def archives(self) -> QuerySet[UsageArchive]:
+        """Return the files to which single counts of these days were moved."""
+        return UsageArchive.objects.filter(
+            partner=self.partner, period_start__lt=self.end, period_end__gt=self.start
+        ).order_by("period_start")
 
     def request_counts(self) -> QuerySet[RequestCount]:
         """Return the counts of requests that a product reported for these days itself."""

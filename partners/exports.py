@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import slugify
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -26,6 +27,13 @@ from partners.models import Partner
 from partners.resources import DAY_COLUMNS
 
 _ONE_DAY = dt.timedelta(days=1)
+
+
+class Archived(APIException):
+    """A file that lacks what was moved away would not add up."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "archived"
 
 
 class UsageFilters(DayFilters):
@@ -79,6 +87,15 @@ class UsageEventsCsv(UsageCsv):
     named = "usage-events"
 
     def rows(self, days: Days) -> Iterator[bytes]:
+        archive = days.archives().first()
+        if archive is not None:
+            raise Archived(
+                f"The single counts of {archive.period_start:%B %Y} are archived in {archive.file_name} (sha256 "
+                f"{archive.sha256}); its daily sums are complete: export those."
+            )
+        return self._counts(days)
+
+    def _counts(self, days: Days) -> Iterator[bytes]:
         yield from stream_csv(days.events().order_by("occurred_at", "pk"), _event_columns(days))
         yield from stream_csv(days.request_counts().order_by("day", "pk"), _COUNT_COLUMNS, has_head=False)
 

@@ -22,7 +22,7 @@ from invoices.models import Invoice
 from partners.enums import Meter
 from partners.evidence import Days, evidence_of_invoice, evidence_of_month, late_steps
 from partners.exports import csv_url
-from partners.models import ApiUsage, BilledPeriod, RequestBatch, RequestCount, UsageEvent
+from partners.models import ApiUsage, BilledPeriod, RequestBatch, RequestCount, UsageArchive, UsageEvent
 from tests.back_office import signed_in, someone
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, a_contract, a_partner, bill, use
 
@@ -296,3 +296,23 @@ def many(partner, rows: int) -> None:
         )
     day = ApiUsage.objects.filter(partner=partner, day="2026-10-15", endpoint="/v2")
     day.update(requests=F("requests") + rows, quantity=F("quantity") + rows)
+
+
+def test_an_archived_month_is_not_exported_in_part_but_its_file_is_named(accountant, days):
+    period = days.period
+    UsageArchive.objects.create(
+        partner=days.partner,
+        period_start=days.start,
+        period_end=days.end,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        events=1,
+        sums={},
+        file_name="usage/2026-10.parquet",
+        size=1,
+        sha256="f" * 64,
+    )
+    answer = accountant.get(csv_url("usage-events-csv", days))
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    assert "archived in usage/2026-10.parquet" in answer.json()["detail"]
+    assert added_up(read_csv(accountant, csv_url("usage-days-csv", days))) == 2

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from billing_site.kit.periods import Period
 from partners.admin.panels.contracts import TimeAxis, axis_of
-from partners.models import ApiUsage, Contract
+from partners.models import ApiUsage, Contract, PurchaseOrder
 from partners.outlook import outlooks, projected, totals
 from partners.services import Unpriceable
 from tests.back_office import signed_in, someone
@@ -228,6 +228,14 @@ def test_each_bar_of_the_chart_tells_its_day(auditor):
     assert "<title>Tue 3 Nov 2026: 1,234</title>" in page
     assert 'role="img" aria-label="Deed retrievals per day, last 92 days"' in page
     assert "most on 3 Nov 2026: 1,234" in page
+
+
+def test_purchase_orders_stand_with_what_is_left_of_each(auditor):
+    partner = a_partner("Hanse")
+    PurchaseOrder.objects.create(partner=partner, number="PO-1", currency="EUR", amount_cents=500_00)
+    page = shown(auditor, partner)
+    assert "PO-1" in page
+    assert page.count("€500.00") == 2  # its amount, and all of it left
 
 
 def test_who_may_not_see_contracts_usage_or_invoices_sees_none_of_them(auditor):
