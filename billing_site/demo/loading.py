@@ -14,6 +14,8 @@ from billing_site.demo.by_hand import Desk
 from billing_site.demo.company import make_sellers, make_service_key, make_users
 from billing_site.demo.contracts import Player, sign_partners
 from billing_site.demo.dates import Dates
+from billing_site.demo.keys import tend_keys
+from billing_site.demo.late_usage import MONTHS_AGO, note_late_usage
 from billing_site.demo.mails import send_past_papers
 from billing_site.demo.month_ends import MonthEnds
 from billing_site.demo.usage import count_usage
@@ -64,11 +66,13 @@ def _bill_history(dates: Dates, sellers: dict[str, Seller], players: list[Player
     month_ends = MonthEnds(dates, agenda, players)
     desk = Desk(dates, agenda, sellers, players, month_ends)
     month_ends.note_all()
+    note_late_usage(dates, agenda, players, after=month_ends.run_at(MONTHS_AGO))
     desk.note_all()
     agenda.play()
     send_past_papers(dates)
     month_ends.preview_the_last()
     desk.draft()
+    tend_keys(dates, players)
 
 
 def _receive_stripe(dates: Dates, buyers: int | None, stripe_file: Path) -> None:
