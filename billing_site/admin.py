@@ -32,6 +32,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Partners": (
         ("Partners", "handshake", "partners.Partner"),
         ("Contracts", "contract", "partners.Contract"),
+        ("Purchase orders", "shopping_cart", "partners.PurchaseOrder"),
         ("Billing runs", "play_circle", "partners.BillingRun"),
         ("Billed periods", "event_available", "partners.BilledPeriod"),
         ("Late usage", "history", "partners.Correction"),

@@ -32,6 +32,7 @@ _DECIDE = [
 _CONTRACTS = [
     "partners.*_partner",
     "partners.*_contract",
+    "partners.*_purchaseorder",
     "partners.*_partnerapikey",
     "partners.add_usageevent",
     "invoices.add_customer",

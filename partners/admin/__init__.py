@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from partners.admin import contracts, happenings, months, panels, partners, runs, usage
+from partners.admin import contracts, happenings, months, orders, panels, partners, runs, usage
 
-__all__ = ["contracts", "happenings", "months", "panels", "partners", "runs", "usage"]
+__all__ = ["contracts", "happenings", "months", "orders", "panels", "partners", "runs", "usage"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing_site.kit.admin import may_see
 from billing_site.kit.admin.timeline import MOST_TOLD, Happening, start_of, tells
 from invoices.models import Customer
-from partners.admin.contracts import terms_text
+from partners.admin.terms_words import terms_text
 from partners.enums import ContractStatus
 from partners.models import Contract
 

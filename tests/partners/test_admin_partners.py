@@ -20,13 +20,13 @@ def terms(partner, **changed):
         "partner": partner.pk,
         "seller": a_seller().pk,
         "reference": "PC-1",
-        "version": 1,
         "start_date": "2026-10-01",
         "billing_time_zone": "UTC",
         "pricing_model": "hybrid",
         "currency": "EUR",
         "monthly_fee_cents": "500.00",
         "minimum_cents": "0",
+        "product": "API",
         "price_per_deed": "0.0196",
         "included_deeds": 100,
         "included_requests": 0,
@@ -96,18 +96,6 @@ def test_an_agreed_contract_changes_its_end_and_nothing_else(partner_manager):
     contract.refresh_from_db()
     assert (contract.end_date, contract.needs_purchase_order) == (dt.date(2026, 12, 1), True)
     assert (contract.monthly_fee_cents, contract.currency, contract.status) == (50000, "USD", "active")
-
-
-def test_a_new_version_starts_with_the_same_terms(partner_manager):
-    contract = a_contract("hybrid")
-    partner_manager.post(button_of(contract, "new-version"), {"starts_on": "2027-01-01"})
-    version = Contract.objects.get(version=2)
-    assert (version.reference, version.status, version.price_per_deed, version.start_date) == (
-        contract.reference,
-        "active",
-        contract.price_per_deed,
-        dt.date(2027, 1, 1),
-    )
 
 
 def test_an_agreed_contract_is_not_deleted(partner_manager):

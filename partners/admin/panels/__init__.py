@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from partners.admin.panels import month, contracts, usage, money, billed, orders  # isort: skip
+from partners.admin.panels import month, contracts, agreed, usage, money, billed, orders  # isort: skip
 from partners.admin.panels import customers, evidence, fates, keys  # isort: skip
 
-__all__ = ["billed", "contracts", "customers", "evidence", "fates", "keys", "money", "month", "orders", "usage"]
+__all__ = [
+    "agreed",
+    "billed",
+    "contracts",
+    "customers",
+    "evidence",
+    "fates",
+    "keys",
+    "money",
+    "month",
+    "orders",
+    "usage",
+]

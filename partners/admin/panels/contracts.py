@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from billing_site.kit.admin import Panel, badge, link_to, may_see
 from billing_site.kit.admin.panels import register
 from billing_site.kit.admin.words import span_text
-from partners.admin.contracts import terms_text
+from partners.admin.terms_words import terms_text
 from partners.models import Contract, Partner
 
 _TONES = {"draft": "", "active": "success", "ended": "warning"}

@@ -1,4 +1,4 @@
-"""Owns the purchase orders on a partner's page, with what is left of each."""
+"""Owns the purchase orders on the pages of partners and contracts, with what is left of each."""
 
 from __future__ import annotations
 
@@ -7,23 +7,35 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from billing_site.kit.admin import Panel, link_to, may_see, money_cell
+from billing_site.kit.admin import Panel, link_to, list_url, may_see, money_cell
 from billing_site.kit.admin.panels import register
-from billing_site.kit.admin.words import span_text
-from partners.models import Partner, PurchaseOrder
+from partners.admin.orders import NO_LIMIT, left_cell, validity_text
+from partners.models import Contract, Partner, PurchaseOrder
 
 
 @register(Partner)
-def orders_of(partner: Partner, request: HttpRequest) -> Iterator[Panel]:
-    """Shown only where a partner has any."""
+@register(Contract)
+def orders(row: Any, request: HttpRequest) -> Iterator[Panel]:
     if not may_see(request, PurchaseOrder):
         return
-    rows = [_row(order) for order in partner.purchase_orders.with_drawn().oldest_first()]
-    heads = ("Purchase order", "Product", "Valid")
-    yield Panel("Purchase orders", heads, rows, amounts=("Amount", "Drawn", "Left"), is_wide=True)
+    partner = row.partner if isinstance(row, Contract) else row
+    found = PurchaseOrder.objects.filter(partner=partner).with_drawn().oldest_first()
+    fitting = [order for order in found if not isinstance(row, Contract) or order.is_for(row)]
+    needed = isinstance(row, Contract) and row.needs_purchase_order
+    yield Panel(
+        "Purchase orders",
+        ("Number", "For", "Valid"),
+        [_order(order) for order in fitting],
+        amounts=("Limit", "Drawn", "Left"),
+        none="None is known: months are held until one is." if needed else "",
+        url=list_url(PurchaseOrder, q=partner.name),
+        is_wide=True,
+    )
 
 
-def _row(order: Any) -> tuple[Any, ...]:
-    valid = span_text(order.start_date, order.end_date) if order.start_date or order.end_date else "always"
-    amounts = (money_cell(cents, order.currency) for cents in (order.amount_cents, order.drawn_cents, order.left_cents))
-    return link_to(order), order.product or "every product", valid, *amounts
+def _order(order: Any) -> tuple[Any, ...]:
+    limit = NO_LIMIT if order.amount_cents is None else money_cell(order.amount_cents, order.currency)
+    return (
+        link_to(order), order.product or "Every product", validity_text(order),
+        limit, money_cell(order.drawn_cents, order.currency), left_cell(order),
+    )  # fmt: skip

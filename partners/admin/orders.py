@@ -1,0 +1,100 @@
+"""Owns the page of purchase orders: what each may be used for, what is drawn on it and what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from billing_site.kit.admin import (
+    BackOfficeAdmin,
+    DateRange,
+    MoneyForm,
+    RowPageMixin,
+    View,
+    link_column,
+    money_cell,
+    money_column,
+)
+from billing_site.kit.admin.words import span_text
+from partners.models import PurchaseOrder
+
+NO_LIMIT = "No limit"
+
+
+class PurchaseOrderForm(MoneyForm):
+    class Meta:
+        model = PurchaseOrder
+        fields = ("partner", "number", "product", "currency", "amount_cents", "start_date", "end_date", "notes")
+        labels = {"amount_cents": "Limit"}
+
+
+@admin.register(PurchaseOrder)
+class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
+    form = PurchaseOrderForm
+    list_display = (
+        "number",
+        link_column("partner"),
+        "used_for",
+        "validity",
+        money_column("amount_cents", "Limit"),
+        "drawn",
+        "left",
+    )
+    list_filter = (("start_date", DateRange), ("end_date", DateRange))
+    search_fields = ("number", "partner__name", "notes")
+    search_help_text = "Number, partner or notes"
+    ordering = ("partner__name", "start_date", "number")
+    views = (View("With a limit", "amount_cents__isnull=False"), View("Without", "amount_cents__isnull=True"))
+    autocomplete_fields = ("partner",)
+    shows_history = True
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("partner", "number"),
+                    ("product", "currency"),
+                    ("amount_cents", "left"),
+                    ("start_date", "end_date"),
+                    "notes",
+                ),
+                "description": "A month takes the partner's oldest order that is valid on its last day and whose rest "
+                "covers its total, tax included.",
+            },
+        ),
+    )
+    readonly_fields = ("left",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).with_drawn()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PurchaseOrder | None = None) -> Any:  # noqa: ARG002
+        """What invoices name stays; PostgreSQL says so too."""
+        named = obj is not None and obj.billed_periods.exists()
+        return ("partner", "number", "currency", "left") if named else ("left",)
+
+    def used_for(self, order: PurchaseOrder) -> str:
+        return order.product or "Every product"
+
+    def validity(self, order: PurchaseOrder) -> str:
+        return validity_text(order)
+
+    def drawn(self, order: Any) -> Any:
+        return money_cell(order.drawn_cents, order.currency)
+
+    def left(self, order: Any) -> Any:
+        return left_cell(order) if order.pk else self.get_empty_value_display()
+
+
+def validity_text(order: PurchaseOrder) -> str:
+    """Say from which day to which an order is valid."""
+    if order.start_date is None:
+        return f"until {span_text(order.end_date, None).removeprefix('from ')}" if order.end_date else "Always"
+    return span_text(order.start_date, order.end_date)
+
+
+def left_cell(order: Any) -> Any:
+    """Say what is left of an order that was read with what is drawn on it."""
+    return NO_LIMIT if order.left_cents is None else money_cell(order.left_cents, order.currency)
