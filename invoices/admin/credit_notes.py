@@ -35,6 +35,10 @@ from invoices.services import CreditLine, Split, issue_credit_note, left_to_cred
 _NOTHING_WRITTEN = "Write an amount beside at least one line."
 
 
+class _Unseen(forms.HiddenInput):
+    is_dressed = True
+
+
 class CreditNoteForm(QuestionForm):
     """What is taken back of each line, before tax; its tax follows at the line's own rate."""
 
@@ -50,10 +54,12 @@ class CreditNoteForm(QuestionForm):
     is_refunded = forms.BooleanField(
         label="Refund the rest", required=False, help_text="Send back all that is not taken off the amount due."
     )
+    notes_seen = forms.IntegerField(required=False, widget=_Unseen)
 
     def __init__(self, *args: Any, row: Any, **options: Any) -> None:
         super().__init__(*args, row=row, **options)
         self.left = left_to_credit(invoice=row)
+        self.initial["notes_seen"] = row.credit_notes.count()
         for line, cents in self.left:
             field = MoneyFormField(
                 label=line.description, required=False, help_text=_at_most(line, cents, row.currency)
@@ -96,6 +102,7 @@ class CreditNoteForm(QuestionForm):
                 refund_cents=self.cleaned_data["refund"] or 0,
                 refunds_rest=self.cleaned_data["is_refunded"],
             ),
+            notes_seen=self.cleaned_data["notes_seen"],
         )
         return f"Credit note {note.number} of {Money(note.total_cents, note.currency).format()} is issued."
 

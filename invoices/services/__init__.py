@@ -10,6 +10,7 @@ from invoices.services.copying import (
     copy_stripe_lines,
 )
 from invoices.services.correcting import (
+    CreditedMeanwhile,
     CreditExceedsInvoice,
     CreditLine,
     MoreThanWasPaid,
@@ -48,6 +49,7 @@ __all__ = [
     "CannotBeAsked",
     "CreditExceedsInvoice",
     "CreditLine",
+    "CreditedMeanwhile",
     "MoreThanIsDue",
     "MoreThanWasPaid",
     "NewLine",

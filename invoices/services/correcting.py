@@ -33,6 +33,10 @@ class CreditExceedsInvoice(Refused):
     """Credit notes can take back what an invoice asked for, and no minor unit more."""
 
 
+class CreditedMeanwhile(Refused):
+    """Who writes a credit note knows of those before it."""
+
+
 class MoreThanWasPaid(Refused):
     """What is given back as credit or refund was received before."""
 
@@ -109,13 +113,16 @@ def issue_credit_note(
     now: dt.datetime,
     by: str,
     split: Split | None = None,
+    notes_seen: int | None = None,
 ) -> CreditNote:
     """Take back part of an invoice: off what it asks for, as a credit, and as a refund to be sent, as `split` says.
 
-    Raises CreditExceedsInvoice when its credit notes together would exceed what it asked for, in all, on a line or
-    of a tax, and MoreThanWasPaid when they would give back more than was received.
+    `notes_seen` is how many credit notes of it the writer knew of: a second click, or another writer, is refused.
+    Raises CreditedMeanwhile; CreditExceedsInvoice when its credit notes together would exceed what it asked for, in
+    all, on a line or of a tax; and MoreThanWasPaid when they would give back more than was received.
     """
     invoice = Invoice.objects.select_for_update(of=("self",)).select_related("seller").get(pk=invoice.pk)
+    _refuse_unseen(invoice, notes_seen)
     rows = _worked_out(invoice, lines)
     net_cents, tax_cents = sum(row.amount_cents for row in rows), sum(row.tax_cents for row in rows)
     _refuse_more_than_invoiced(invoice, net_cents + tax_cents)
@@ -141,6 +148,15 @@ def issue_credit_note(
     for keep in _keepers:
         keep(note=note, by=by)
     return note
+
+
+def _refuse_unseen(invoice: Invoice, notes_seen: int | None) -> None:
+    notes = list(invoice.credit_notes.order_by("pk"))
+    if notes_seen is not None and len(notes) != notes_seen:
+        raise CreditedMeanwhile(
+            f"{notes[-1] if notes else 'Nothing'} was issued on {invoice} since this form was opened: look at it first,"
+            " then open the form again if more is to be taken back."
+        )
 
 
 def left_to_credit(*, invoice: Invoice) -> list[tuple[InvoiceLine, int]]:

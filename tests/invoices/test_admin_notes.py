@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from invoices.models import CreditNote
-from invoices.services import Split
+from invoices.services import CreditedMeanwhile, CreditLine, Split, issue_credit_note
 from tests.back_office import signed_in, someone
-from tests.books import a_draft, an_invoice
+from tests.books import NOW, TODAY, a_draft, an_invoice
 from tests.invoices.test_admin_invoices import button_of, page_of
 from tests.invoices.test_correcting import _credit, _pay
 
@@ -60,6 +62,35 @@ def test_the_rest_and_an_amount_are_not_both_refunded(manager):
     _pay(invoice, 80_00)
     both = {"is_whole": "on", "refund": "10.00", "is_refunded": "on"}
     assert "Refund the rest, or the amount you write: not both." in refused(manager, invoice, **both)
+
+
+def test_a_second_click_issues_no_second_note(manager):
+    invoice = an_invoice("100.00")
+    form = manager.get(button_of(invoice, "issue-credit-note")).context["form"]
+    sent = {f"line_{invoice.lines.get().pk}": "10.00", "reason": "Price", "notes_seen": form["notes_seen"].value()}
+    manager.post(button_of(invoice, "issue-credit-note"), sent)
+    page = manager.post(button_of(invoice, "issue-credit-note"), sent).content.decode()
+    note = CreditNote.objects.get()
+    assert f"{note} was issued on {invoice} since this form was opened" in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_clicks_at_once_issue_one_note():
+    invoice = an_invoice("100.00")
+
+    def click(_: int) -> bool:
+        line = CreditLine(description="Price", amount_cents=10_00)
+        try:
+            issue_credit_note(invoice=invoice, lines=[line], reason="x", on=TODAY, now=NOW, by="ada", notes_seen=0)
+        except CreditedMeanwhile:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as people:
+        assert sum(people.map(click, range(8))) == 1
+    assert CreditNote.objects.get().total_cents == 10_00
 
 
 def test_lines_of_one_name_are_told_apart_by_their_periods(manager):
