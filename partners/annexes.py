@@ -153,7 +153,7 @@ def _late(invoice: Invoice, evidence: Evidence, line: InvoiceLine) -> Iterator[U
 def _annex(
     days: Days, rows: Sequence[UsageRow], priced: Priced, title: Text, more: tuple[AnnexGroup, ...]
 ) -> UsageAnnex:
-    meter = Meter.REQUEST if any(row.counted.requests for row in rows) else Meter.DEED
+    meter = priced.meter or (Meter.REQUEST if any(row.counted.requests for row in rows) else Meter.DEED)
     printed = priced.rows(_summed(rows))
     names = dict(PartnerApiKey.objects.filter(partner=days.partner).values_list("prefix", "name"))
     by_key = groupby(printed, key=lambda row: row.prefix)
@@ -163,7 +163,7 @@ def _annex(
         days.period,
         subtitle=_keys(len({row.prefix for row in printed if row.prefix})),
         daily=tuple(every_day(days.start, days.end, _by_day(rows, meter))),
-        daily_title=_PER_DAY[meter],
+        daily_title=_PER_DAY[Meter(meter)],
         groups=(*groups, *([_in_all(printed)] if len(groups) > _ONE else ()), *more),
     )
     return _without_empty_columns(annex)

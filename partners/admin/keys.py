@@ -160,6 +160,8 @@ def counted(number: Any) -> Any:
 def state_badge(key: PartnerApiKey) -> Any:
     if key.revoked:
         return badge("Revoked", "danger")
+    if not key.partner.is_active:
+        return badge("Partner inactive")
     if key.has_expired:
         return badge("Expired", "warning")
     return badge("Changing over", "info") if successor_of(key) is not None else badge("Works", "success")

@@ -184,6 +184,18 @@ def test_the_links_of_a_line_open_lists_that_say_its_sum(accountant):
         assert ">8<" in re.sub(r"\s", "", listed.content.decode().partition("Sum of this list")[2])
 
 
+def test_the_list_of_events_says_what_a_product_counted_itself(accountant):
+    contract = a_contract("per_request")
+    use(contract.partner, 700, meter="request")
+    counted_by_the_product(contract.partner, 301)
+    bill()
+    (url,) = links_of(accountant.get(page_of(the_invoice())).content.decode(), "Events")
+    panel = re.sub(
+        r"\s", "", accountant.get(url).content.decode().partition("Sum of this list")[2].partition("</table>")[0]
+    )
+    assert re.findall(r">([\d,]+)<", panel) == ["1", "700", "1", "301"]
+
+
 def test_a_billed_month_leads_to_both_of_its_meters(accountant):
     contract = a_contract("per_deed")
     use(contract.partner, 8)

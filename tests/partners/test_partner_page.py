@@ -178,7 +178,7 @@ def test_a_partner_without_contract_and_usage_has_a_page(auditor):
     for said in (
         "No contract is in force this month.",
         "No contract yet.",
-        "Nothing was used in the last months.",
+        "Nothing was used in the last 92 days.",
         "Nothing was invoiced yet.",
         "No key yet",
     ):

@@ -1,15 +1,13 @@
-"""Owns the usage on a partner's page: a chart of days for each meter, and the months below it."""
+"""Owns the usage on a partner's page: a chart of days for each meter; what became of it stands below in months."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Sum
-from django.db.models.functions import TruncMonth
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -23,60 +21,49 @@ from partners.evidence import METERS, Days
 from partners.models import ApiUsage, Partner
 
 _DAYS = 92
-_MONTHS = 6
-_MEASURED = {Meter.DEED: "quantity", Meter.REQUEST: "requests"}
 _ONE_DAY = dt.timedelta(days=1)
+_ByDay = Mapping[dt.date, Decimal | int]
 
 
 @register(Partner)
 def usage_of(partner: Partner, request: HttpRequest) -> Iterator[Panel]:
-    """Draw each meter that was ever used in these months; two queries."""
+    """Draw each meter that was used in these days; one query."""
     if not may_see(request, ApiUsage):
         return
     end = timezone.localdate() + _ONE_DAY
-    daily, monthly = _daily(partner, end - dt.timedelta(days=_DAYS), end), _monthly(partner, end)
-    used = [meter for meter in METERS if monthly.get(meter)]
+    counted = _counted(partner, end - dt.timedelta(days=_DAYS), end)
+    used = [meter for meter in METERS if any(counted[meter].values())]
     for meter in used:
-        panel = _panel(partner, meter, end, daily.get(meter, {}), monthly[meter])
+        panel = _panel(Days(partner, meter, end - dt.timedelta(days=_DAYS), end), counted[meter])
         yield replace(panel, is_wide=len(used) == 1)
     if not used:
-        yield Panel("Usage", (), (), none="Nothing was used in the last months.", is_wide=True)
+        yield Panel("Usage", (), (), none=f"Nothing was used in the last {_DAYS} days.", is_wide=True)
 
 
-def _panel(
-    partner: Partner, meter: str, end: dt.date, counted: dict[dt.date, Decimal], months: dict[dt.date, Decimal]
-) -> Panel:
-    name = Meter(meter).label
-    title = f"{name} per day, last {_DAYS} days"
-    days = every_day(end - dt.timedelta(days=_DAYS), end, counted)
-    busiest = max(days, key=lambda pair: pair[1])
+def _panel(days: Days, counted: _ByDay) -> Panel:
+    name = Meter(days.meter).label
+    daily = every_day(days.start, days.end, counted)
+    busiest, most = max(daily, key=lambda pair: pair[1])
+    chart = daily_bars(
+        daily,
+        title=f"{name} per day, last {_DAYS} days",
+        said=lambda day, count: f"{day:%a} {day_text(day)}: {count_text(count)}",
+    )
     return Panel(
         name,
-        ("Month",),
-        [(f"{month:%B %Y}", count_text(count)) for month, count in sorted(months.items(), reverse=True)],
-        amounts=("Counted",),
-        url=daily_url(Days(partner, meter, end - dt.timedelta(days=_DAYS), end)),
-        picture=daily_bars(days, title=title, said=lambda day, count: f"{day:%a} {day_text(day)}: {count_text(count)}"),
-        note=f"The last {_DAYS} days, weekends lighter; most on {day_text(busiest[0])}: {count_text(busiest[1])}.",
+        (),
+        (),
+        url=daily_url(days),
+        picture=chart,
+        note=f"The last {_DAYS} days, weekends lighter; most on {day_text(busiest)}: {count_text(most)}.",
     )
 
 
-def _daily(partner: Partner, start: dt.date, end: dt.date) -> dict[str, dict[dt.date, Decimal]]:
-    rows = partner.api_usage.filter(day__gte=start, day__lt=end).order_by().values_list("event_type", "day")
-    return _by_meter(rows.annotate(requests=Sum("requests"), quantity=Sum("quantity")))
-
-
-def _monthly(partner: Partner, end: dt.date) -> dict[str, dict[dt.date, Decimal]]:
-    first = (end.replace(day=1) - dt.timedelta(days=30 * (_MONTHS - 1))).replace(day=1)
-    rows = partner.api_usage.filter(day__gte=first).annotate(month=TruncMonth("day")).order_by()
-    sums = rows.values_list("event_type", "month").annotate(requests=Sum("requests"), quantity=Sum("quantity"))
-    return _by_meter(sums)
-
-
-def _by_meter(rows: Any) -> dict[str, dict[dt.date, Decimal]]:
-    """Sort counts by meter: deeds by quantity, requests by number."""
-    found: dict[str, dict[dt.date, Decimal]] = {}
-    for meter, day, requests, quantity in rows:
-        measured = quantity if _MEASURED.get(meter) == "quantity" else Decimal(requests)
-        found.setdefault(meter, {})[day] = measured
-    return found
+def _counted(partner: Partner, start: dt.date, end: dt.date) -> dict[str, _ByDay]:
+    """Add up each day: deeds by quantity, requests by number."""
+    found: dict[str, dict[dt.date, Decimal | int]] = {meter: {} for meter in METERS}
+    rows = partner.api_usage.filter(day__gte=start, day__lt=end, event_type__in=METERS).order_by()
+    sums = rows.values_list("event_type", "day").annotate(requests=Sum("requests"), quantity=Sum("quantity"))
+    for meter, day, requests, quantity in sums:
+        found[meter][day] = quantity if meter == Meter.DEED else requests
+    return dict(found)

@@ -13,7 +13,7 @@ from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, Row
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
 from partners.admin.usage.importing import PERMISSION, import_page
-from partners.admin.usage_days import DaysOfPartner, SumOfListMixin
+from partners.admin.usage_days import DaysOfPartner, SumOfEventsMixin, SumOfListMixin
 from partners.models import ApiUsage, RequestBatch, RequestCount, UsageEvent
 from partners.resources import ApiUsageResource, UsageEventResource
 
@@ -61,7 +61,7 @@ class ApiUsageAdmin(UsagePage):
 
 
 @admin.register(UsageEvent)
-class UsageEventAdmin(UsagePage):
+class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     list_display = (
         "occurred_at",
         link_column("partner"),
