@@ -13,7 +13,7 @@ from billing_site.demo.company import set_key
 from billing_site.demo.dates import Dates
 from billing_site.kit.money import Money
 from invoices.models import Customer, Seller
-from partners.enums import ContractStatus, PackageRounding
+from partners.enums import RATES_DEEDS, RATES_REQUESTS, ContractStatus, PackageRounding
 from partners.models import Contract, Partner, PartnerApiKey, PurchaseOrder
 
 KEY_NAMES = ("Production", "Batch import")
@@ -57,7 +57,9 @@ def _sign(dates: Dates, seller: Seller, row: cast.Role) -> Player:
 
 def _order(partner: Partner, row: cast.Role) -> None:
     if number := row.get("purchase_order"):
-        PurchaseOrder.objects.create(partner=partner, number=number, currency=partner.customer.currency)
+        currency, limit = partner.customer.currency, row.get("order_limit")
+        amount = Money.from_major(Decimal(limit), currency).cents if limit else None
+        PurchaseOrder.objects.create(partner=partner, number=number, currency=currency, amount_cents=amount)
 
 
 def _customer(row: cast.Role) -> Customer:
@@ -79,10 +81,14 @@ def _contract(dates: Dates, partner: Partner, seller: Seller, agreed: cast.Role,
         status=ContractStatus.ENDED if end and dates.is_past(end) else ContractStatus.ACTIVE,
         pricing_model=agreed["model"],
         currency=partner.customer.currency,
-        included_deeds=agreed.get("included", 0) if "per_deed" in agreed else 0,
-        included_requests=agreed.get("included", 0) if "per_1000" in agreed else 0,
+        included_deeds=agreed.get("included", 0) if agreed["model"] in RATES_DEEDS else 0,
+        included_requests=agreed.get("included", 0) if agreed["model"] in RATES_REQUESTS else 0,
         rounding=agreed.get("rounding", PackageRounding.UP),
+        tiers=[{"up_to": up_to, "unit_price": price} for up_to, price in agreed.get("tiers", ())],
+        discount_rate=Decimal(agreed.get("discount", 0)),
         tax_rate=Decimal(agreed["tax"]),
+        tax_category=agreed.get("tax_category", ""),
+        needs_purchase_order=agreed.get("needs_order", False),
         payment_terms_days=agreed["terms"],
         billing_time_zone=partner.billing_time_zone,
         start_date=start,
@@ -99,6 +105,7 @@ def _prices(agreed: cast.Role, currency: str) -> dict[str, Any]:
 
     rates = {"price_per_deed": agreed.get("per_deed"), "price_per_1000_requests": agreed.get("per_1000")}
     fees = {"monthly_fee_cents": cents("fee"), "minimum_cents": cents("minimum")}
+    fees |= {"maximum_cents": cents("maximum")} if "maximum" in agreed else {}
     return fees | {name: Decimal(rate) for name, rate in rates.items() if rate}
 
 

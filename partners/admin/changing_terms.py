@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,7 +13,10 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from unfold.forms import AdminForm
 
+from billing_site.kit.admin import Panel, money_cell
 from billing_site.kit.admin.asking import button
 from billing_site.kit.admin.refusals import is_refusal
 from billing_site.kit.admin.words import count_text, day_text
@@ -29,6 +31,7 @@ from partners.services import change_contract
 from partners.services.contracts import next_version, refuse_change
 from partners.services.what_if import WhatIf, last_month_on
 
+_NOTHING = "Nothing but the version: every term stays as it is."
 _FIELDSETS = (
     (None, {"fields": (("start_date", "end_date"),)}),
     ("Price", {"fields": PRICE_FIELDS}),
@@ -120,45 +123,66 @@ def _page(model_admin: Any, request: HttpRequest, contract: Contract, form: Chan
 
 def _review(contract: Contract, form: ChangeForm) -> dict[str, Any]:
     draft = form.instance
+    starts_on = day_text(draft.start_date)
     return {
-        "starts_on": day_text(draft.start_date),
+        "starts_on": starts_on,
         "old_ends_on": day_text(draft.start_date - dt.timedelta(days=1)),
         "draft": draft,
-        "changes": differences(contract, draft),
-        "effect": _effect(last_month_on(draft)),
+        "changes": [_changes(contract, draft, starts_on)],
+        **_effect(last_month_on(draft)),
     }
 
 
-def _effect(found: WhatIf | None) -> dict[str, Any] | None:
-    """Say what the last billed month came to, and would come to; None where there is nothing to compare."""
+def _changes(contract: Contract, draft: Contract, starts_on: str) -> Panel:
+    rows = [
+        (name, format_html('<span class="change-before">{}</span>', before), format_html("<b>{}</b>", after))
+        for name, before, after in differences(contract, draft)
+    ]
+    return Panel("What changes", ("Term", "Now", f"From {starts_on}"), rows, none=_NOTHING, is_wide=True)
+
+
+def _effect(found: WhatIf | None) -> dict[str, Any]:
+    """Say what the last billed month came to, and would come to; nothing where there is nothing to compare."""
     if found is None:
-        return None
+        return {}
     before, after = found.costs
-    change = after - before
-    percent = f" ({change.cents * 100 / before.cents:+.1f} %)" if before else ""
-    sign = "+" if change.cents > 0 else ""
+    version = found.billed_period.contract.version
     return {
-        "month": f"{found.billed_period.period_start:%B %Y}",
-        "usage": _usage(found),
+        "effect": _difference(before, after),
+        "effect_month": f"{found.billed_period.period_start:%B %Y}",
+        "effect_usage": _usage(found),
         "sides": [
-            (f"As billed on version {found.billed_period.contract.version}", _lines(found.before), before.format()),
-            ("On the new terms", _lines(found.after), after.format()),
+            _side(f"As billed on version {version}", found.before, before),
+            _side("On the new terms", found.after, after),
         ],
-        "change": f"{sign}{change.format()}{percent}" if change else "no change",
     }
+
+
+def _difference(before: Money, after: Money) -> str:
+    change = after - before
+    if not change:
+        return "as much"
+    percent = f" ({abs(change.cents) * 100 / before.cents:.1f} %)" if before else ""
+    return f"{abs(change).format()} {'more' if change.cents > 0 else 'less'}{percent}"
+
+
+def _side(title: str, lines: tuple[RatedLine, ...], total: Money) -> Panel:
+    say = Wording("en", total.currency)
+    rows = [
+        (
+            format_html('{}<div class="effect-why">{}</div>', description_of(line, say), explanation_of(line, say)),
+            money_cell(line.net_cents, line.currency),
+        )
+        for line in lines
+    ]
+    return Panel(
+        title, ("Line",), [*rows, ("Before tax", format_html("<b>{}</b>", total.format()))], amounts=("Amount",)
+    )
 
 
 def _usage(found: WhatIf) -> str:
     counted = {line.meter: line.counted for line in found.before + found.after if line.meter}
     return ", ".join(f"{count_text(count)} {meter}s" for meter, count in counted.items())
-
-
-def _lines(lines: tuple[RatedLine, ...]) -> list[tuple[str, str, str]]:
-    say = Wording("en", lines[0].currency)
-    return [
-        (description_of(line, say), explanation_of(line, say), Money(line.net_cents, line.currency).format())
-        for line in lines
-    ]
 
 
 def _typed(request: HttpRequest) -> list[tuple[str, str]]:

@@ -39,8 +39,8 @@ class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
         "used_for",
         "validity",
         money_column("amount_cents", "Limit"),
-        "drawn",
-        "left",
+        money_column("drawn_cents", "Drawn"),
+        money_column("left_cents", "Left", sortable=False),
     )
     list_filter = (("start_date", DateRange), ("end_date", DateRange))
     search_fields = ("number", "partner__name", "notes")
@@ -80,9 +80,6 @@ class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
 
     def validity(self, order: PurchaseOrder) -> str:
         return validity_text(order)
-
-    def drawn(self, order: Any) -> Any:
-        return money_cell(order.drawn_cents, order.currency)
 
     def left(self, order: Any) -> Any:
         return left_cell(order) if order.pk else self.get_empty_value_display()
