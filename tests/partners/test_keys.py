@@ -263,3 +263,15 @@ def test_lists_of_keys_cost_the_same_at_one_and_at_three(manager, partner, made)
     fresh = rotate_key(key=made.key, works_until=IN_A_WEEK, now=NOW)
     rotate_key(key=fresh.key, works_until=IN_A_WEEK, now=NOW)
     assert [cost(url) for url in urls] == one
+
+
+def test_the_page_that_the_list_links_to_offers_to_rotate_and_revoke(manager, made):
+    """The admin writes the dollars of a key's id in its own way."""
+    listed = manager.get("/admin/partners/partnerapikey/").content.decode()
+    (url,) = set(re.findall(r'href="(/admin/partners/partnerapikey/[^"?]+/change/)', listed))
+    page = manager.get(url).content.decode()
+    for name in ("rotate", "revoke"):
+        (button,) = set(re.findall(rf'href="([^"]+/{name}/)', page))
+        assert manager.get(button).status_code == 200
+    asked = manager.post(url.replace("/change/", "/rotate/"), {"works_until": "2026-11-09T09:00"})
+    assert shown_in(asked.content.decode())

@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -82,7 +83,7 @@ def asking(
         if not request.user.has_perm(permission):
             raise PermissionDenied
         rows = model_admin.get_queryset(request)
-        row = None if object_id is None else get_object_or_404(rows, pk=object_id)
+        row = None if object_id is None else get_object_or_404(rows, pk=unquote(object_id))
         asked = form(request.POST if request.method == "POST" else None, row=row)
         if request.method == "POST" and asked.is_valid():
             answer = _answer(asked, request)
@@ -151,7 +152,7 @@ def _page_once(model_admin: Any, request: HttpRequest, shown: ShownOnce, label: 
 def _page_of(model_admin: Any, row: Any) -> str:
     options = model_admin.opts
     name = f"admin:{options.app_label}_{options.model_name}"
-    return reverse(f"{name}_change", args=[row.pk]) if row is not None else reverse(f"{name}_changelist")
+    return reverse(f"{name}_change", args=[quote(row.pk)]) if row is not None else reverse(f"{name}_changelist")
 
 
 def _dress(field: forms.Field) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.utils import quote
 from django.db import models
 from django.db.models import F
 from django.urls import NoReverseMatch, reverse
@@ -88,7 +89,7 @@ def link_to(row: models.Model | None, text: object = None) -> SafeString:
         return format_html("{}", EMPTY)
     options = row._meta  # noqa: SLF001
     try:
-        url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+        url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[quote(row.pk)])
     except NoReverseMatch:
         return format_html("{}", text or row)
     return format_html('<a class="text-link" href="{}">{}</a>', url, text or row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
@@ -28,7 +29,7 @@ class RowPageMixin:
         buttons = _allowed(super().get_actions_detail(request, object_id), request)  # type: ignore[misc]
         if not (self.offered_when and buttons):
             return buttons
-        row = self.get_object(request, str(object_id))  # type: ignore[attr-defined]
+        row = self.get_object(request, unquote(str(object_id)))  # type: ignore[attr-defined]
         return [button for button in buttons if row is not None and self._is_offered(button, row)]
 
     def get_actions_list(self, request: HttpRequest) -> list[Any]:
