@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -19,6 +20,13 @@ class CentsField(models.BigIntegerField):
     """An amount in minor units of the row's `currency`, whatever its exponent."""
 
 
+class CapitalsFormField(forms.CharField):
+    """Reads a code however it is typed: eur is EUR."""
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").upper()
+
+
 class CurrencyField(models.CharField):
     """An ISO 4217 code in capital letters."""
 
@@ -30,6 +38,10 @@ class CurrencyField(models.CharField):
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
         """Say CHAR(3) as PostgreSQL does: a bulk insert drops the (3), and a bare char holds one letter."""
         return "bpchar(3)"
+
+    def formfield(self, **options: Any) -> Any:
+        """Take small letters in forms."""
+        return super().formfield(**{"form_class": CapitalsFormField, **options})
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:  # noqa: ARG002
         """Read no currency as no text: CHAR pads it with spaces."""

@@ -148,6 +148,12 @@ def test_sums_ask_the_database_as_often_for_many_lines_as_for_one(manager):
     assert len(for_many) == len(for_few)
 
 
+def test_a_currency_in_small_letters_is_one(manager):
+    assert sums(manager, {"unit_price": "10"}, currency="eur")["sums"][-1] == ["Total", "€10.00"]
+    manager.post(f"{LIST}add/", typed(a_customer(), a_seller(), {"unit_price": "10"}, currency="eur"))
+    assert Invoice.objects.get().currency == "EUR"
+
+
 def test_a_draft_of_three_hundred_lines_is_typed_and_saved(manager):
     lines = [{**METERED, "quantity": "1000", "unit_price": "1"}] * 300
     assert len(sums(manager, *lines)["lines"]) == 300
