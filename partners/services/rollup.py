@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from billing_site.kit.errors import Refused
 from partners.metering import NewUsage, RequestCount
 from partners.metering.counts import REQUEST
 
@@ -22,7 +23,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS sent_usage (
     id uuid, idempotency_key text, event_type text, occurred_at timestamptz, quantity numeric, user_id text,
     api_key_prefix text, endpoint text, resource_id text, metadata jsonb, reverses uuid) ON COMMIT DELETE ROWS
 """
-_COPY = "COPY sent_usage FROM STDIN"
+_COLUMNS = 11
+_NONE = "\x1e"  # no printable text is this
+_COPY = f"COPY sent_usage FROM STDIN (NULL '{_NONE}')"
+_MANY = 5000  # rows that no longer fit into the memory a sort is given
 _DAY = "(occurred_at AT TIME ZONE %(zone)s)::date"
 _REQUESTS = f"CASE event_type WHEN '{REQUEST}' THEN quantity ELSE sign(quantity) END"
 _KEPT = f"""
@@ -73,11 +77,13 @@ WHERE (known.partner_id, known.day, known.event_type, known.api_key_prefix, know
 """  # noqa: S608
 
 
+class NotPrintable(Refused):
+    """A text that no reader of usage lets through."""
+
+
 def add_events(*, partner_id: int, events: Mapping[str, NewUsage], zone: str, now: dt.datetime) -> set[str]:
     """Record events by their ids and add them to their days; return the ids that were known already."""
-    rows = (
-        (i, *event[:-1], json.dumps(event.metadata) if event.metadata else "{}", None) for i, event in events.items()
-    )
+    rows = [_row(i, event, _NONE) for i, event in events.items()]
     return _recorded(rows, _ADD_DAYS, {"partner": partner_id, "zone": zone, "now": now}) if events else set()
 
 
@@ -85,7 +91,7 @@ def add_reversals(
     *, partner_id: int, events: Mapping[str, tuple[NewUsage, UUID]], zone: str, now: dt.datetime
 ) -> set[str]:
     """Record what takes events back (negative, with the id of each event) and take it from the days."""
-    rows = ((i, *event[:-1], json.dumps(event.metadata), target) for i, (event, target) in events.items())
+    rows = [_row(i, event, str(target)) for i, (event, target) in events.items()]
     return _recorded(rows, _TAKE_FROM_DAYS, {"partner": partner_id, "zone": zone, "now": now}) if events else set()
 
 
@@ -100,12 +106,30 @@ def add_counts(*, partner_id: int, counts: Iterable[RequestCount], is_reversal: 
         )
 
 
-def _recorded(rows: Iterable[tuple[Any, ...]], to_days: str, values: dict[str, Any]) -> set[str]:
+def _row(identity: str, event: NewUsage, reverses: str) -> tuple[str, ...]:
+    key, event_type, occurred_at, quantity, user_id, prefix, endpoint, resource_id, metadata = event
+    body = json.dumps(metadata) if metadata else "{}"
+    return (
+        identity, key, event_type, occurred_at.isoformat(), str(quantity), user_id, prefix, endpoint, resource_id, body,
+        reverses,
+    )  # fmt: skip
+
+
+def _lines(rows: Sequence[tuple[str, ...]]) -> str:
+    """Write rows as COPY reads them: what was read as printable text has nothing to escape but the backslash."""
+    text = "\n".join(map("\t".join, rows))
+    if text.count("\t") != len(rows) * (_COLUMNS - 1) or text.count("\n") != len(rows) - 1:
+        raise NotPrintable("Texts of usage are printable: they hold no tab and no line break.")
+    return text.replace("\\", "\\\\")
+
+
+def _recorded(rows: Sequence[tuple[str, ...]], to_days: str, values: dict[str, Any]) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(_ROOM)
         cursor.execute("DELETE FROM sent_usage")  # of an earlier call in the same transaction
+        if len(rows) > _MANY:
+            cursor.execute("SET LOCAL work_mem = '64MB'")
         with cursor.copy(_COPY) as copy:
-            for row in rows:
-                copy.write_row(row)
+            copy.write(_lines(rows))
         cursor.execute(_KEPT + to_days + _LEFT_OUT, values)
         return {identity for (identity,) in cursor.fetchall()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Self
 
 from rest_framework.exceptions import ParseError
@@ -54,11 +54,12 @@ def parse_json(body: bytes) -> Any:
         raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.") from error
     except ValueError as error:
         raise ParseError(f"The body is not valid JSON: {error}.") from error
-    for text, level in _walk(value):
+    may_hold_odd_text = b"\\u" in body  # what cannot be stored passes UTF-8 and JSON only as an escape
+    for found, level in _walk(value, texts=may_hold_odd_text):
         if level > MOST_LEVELS:
             raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.")
-        if isinstance(text, str):
-            _check_text(text)
+        if isinstance(found, str):
+            _check_text(found)
     return value
 
 
@@ -75,8 +76,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _walk(value: Any) -> Iterator[tuple[Any, int]]:
-    """Visit every key and value with its depth, without recursion."""
+def _walk(value: Any, *, texts: bool) -> Iterator[tuple[Any, int]]:
+    """Visit every object and list with its depth, without recursion; with `texts`, every key and value too."""
     waiting = [(value, 0)]
     while waiting:
         found, level = waiting.pop()
@@ -84,9 +85,12 @@ def _walk(value: Any) -> Iterator[tuple[Any, int]]:
         if level > MOST_LEVELS:
             return
         if isinstance(found, dict):
-            waiting.extend((inner, level + 1) for pair in found.items() for inner in pair)
+            inside: Iterable[Any] = (part for pair in found.items() for part in pair) if texts else found.values()
         elif isinstance(found, list):
-            waiting.extend((inner, level + 1) for inner in found)
+            inside = found
+        else:
+            continue
+        waiting.extend((inner, level + 1) for inner in inside if texts or isinstance(inner, dict | list))
 
 
 def _check_text(text: str) -> None:
