@@ -24,7 +24,7 @@ from rich.table import Table
 from bench.duels import ROUNDS, Outcome, Side, fought
 from tests import ground
 
-ROOMS = ("invoices", "pdf", "usage", "aggregation", "stripe_door", "stripe_books")
+ROOMS = ("invoices", "pdf", "usage", "runs", "aggregation", "stripe_door", "stripe_books")
 
 
 def main() -> int:

@@ -10,11 +10,43 @@ from django.db import connections, models, router, transaction
 
 def next_id(model: type[models.Model]) -> int:
     """Take the id of a row that is written later, such as one whose parts are written before it."""
+    return next_ids(model, 1)[0]
+
+
+def next_ids(model: type[models.Model], count: int) -> list[int]:
+    """Take the ids of so many rows that are written later."""
     column = str(model._meta.pk.column)  # noqa: SLF001 - Django's public-by-documentation Options
     with connections[router.db_for_write(model)].cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, %s))", [model._meta.db_table, column])  # noqa: SLF001
-        found: int = cursor.fetchone()[0]
-        return found
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+            [model._meta.db_table, column, count],  # noqa: SLF001
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
+@transaction.atomic(savepoint=False)
+def insert_rows(model: type[models.Model], rows: Sequence[Any]) -> int:
+    """Write new rows; as `bulk_create`, in one COPY whose time is PostgreSQL's. They get their ids before.
+
+    Constraints and triggers of rows hold as ever. Returns how many rows were written.
+    """
+    if not rows:
+        return 0
+    connection = connections[router.db_for_write(model)]
+    options = model._meta  # noqa: SLF001
+    for row, key in zip(rows, next_ids(model, len(rows)), strict=True):
+        row.pk = row.pk or key
+    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in options.concrete_fields)
+    statement = f"COPY {connection.ops.quote_name(options.db_table)} ({names}) FROM STDIN"
+    fields = options.concrete_fields
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(
+                [field.get_db_prep_save(field.pre_save(row, add=True), connection=connection) for field in fields]
+            )
+            row._state.adding = False  # noqa: SLF001
+            row._state.db = connection.alias  # noqa: SLF001
+    return len(rows)
 
 
 @transaction.atomic(savepoint=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 
 from babel.core import Locale
 from babel.dates import format_date, format_interval, format_skeleton
-from babel.numbers import parse_pattern
+from babel.numbers import NumberPattern, parse_pattern
 
 from billing_site.kit.currencies import exponent
 from billing_site.kit.money import Money
@@ -36,7 +37,7 @@ class Wording:
     @property
     def locale(self) -> Locale:
         """The locale whose customs of writing numbers and days are followed."""
-        return Locale.parse(_LOCALES[self.language])
+        return _locale(self.language)
 
     def money(self, cents: int) -> str:
         """Write an amount with its currency: `€5,392.90`."""
@@ -46,7 +47,7 @@ class Wording:
     def price(self, unit_price: Decimal) -> str:
         """Write a unit price in full, however fine it is: `€0.0196`."""
         digits = exponent(self.currency)
-        frame = Money.zero(self.currency).format(self.language)
+        frame = _frame(self.language, self.currency)
         text = frame.replace(self.number(0, least=digits), self.number(abs(unit_price), least=digits))
         return ("-" * (unit_price < 0) + text).translate(_PRINTED)
 
@@ -106,6 +107,22 @@ class Wording:
         return self.number(value) if isinstance(value, Decimal | int) else self.cell(value)
 
     def _written(self, shape: str, value: Decimal, least: int) -> str:
-        pattern = parse_pattern(shape)
-        pattern.frac_prec = (least, FINEST)
-        return str(pattern.apply(value, self.locale)).translate(_PRINTED)
+        return str(_pattern(shape, least).apply(value, self.locale)).translate(_PRINTED)
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_LOCALES[language])
+
+
+@cache
+def _pattern(shape: str, least: int) -> NumberPattern:
+    pattern = parse_pattern(shape)
+    pattern.frac_prec = (least, FINEST)
+    return pattern
+
+
+@cache
+def _frame(language: str, currency: str) -> str:
+    """Write nothing in a currency: where its sign stands."""
+    return Money.zero(currency).format(language)

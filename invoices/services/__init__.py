@@ -25,13 +25,16 @@ from invoices.services.correcting import (
 )
 from invoices.services.drafting import (
     CannotBeAsked,
+    Draft,
+    NewInvoice,
     NewLine,
     NotADraft,
     draft_invoice,
+    draft_invoices,
     duplicate_invoice,
     recalculate_draft,
 )
-from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_invoice, issue_invoices
+from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_invoice, issue_invoices, issue_new_drafts
 from invoices.services.noting import NotNotable, write_notes
 from invoices.services.sending import (
     NoAddress,
@@ -50,8 +53,10 @@ __all__ = [
     "CreditExceedsInvoice",
     "CreditLine",
     "CreditedMeanwhile",
+    "Draft",
     "MoreThanIsDue",
     "MoreThanWasPaid",
+    "NewInvoice",
     "NewLine",
     "NoAddress",
     "NotADraft",
@@ -71,10 +76,12 @@ __all__ = [
     "copy_stripe_invoice",
     "copy_stripe_lines",
     "draft_invoice",
+    "draft_invoices",
     "duplicate_invoice",
     "issue_credit_note",
     "issue_invoice",
     "issue_invoices",
+    "issue_new_drafts",
     "left_to_credit",
     "let_keep_the_rest",
     "mark_sent",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, cast
 
@@ -12,7 +12,7 @@ from django.db import transaction
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
-from billing_site.kit.writing import update_rows
+from billing_site.kit.writing import insert_rows, update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
 from invoices.totals import (
@@ -66,24 +66,44 @@ class NewLine:
     service_period_end: dt.date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInvoice:
+    """An invoice to draft; `fields` are further columns of it, such as its period."""
+
+    customer: Customer
+    seller: Seller
+    currency: str
+    lines: Sequence[NewLine]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft as it was written, with its lines."""
+
+    invoice: Invoice
+    lines: list[InvoiceLine]
+
+
 @transaction.atomic
 def draft_invoice(
     *, customer: Customer, seller: Seller, currency: str, lines: Sequence[NewLine], by: str, **fields: Any
 ) -> Invoice:
-    """Make a draft with its lines and totals; `fields` are further columns such as its period. Raises CannotBeAsked."""
-    given = {
-        "payment_terms_days": seller.payment_terms_days,
-        "language": customer.language,
-        "user_id": customer.user_id,
-    }
-    invoice = Invoice.objects.create(
-        customer=customer, seller=seller, currency=currency, metadata={"drafted_by": by}, **(given | fields)
-    )
-    rows = [InvoiceLine(invoice=invoice, position=n, **asdict(line)) for n, line in enumerate(lines, start=1)]
-    write_totals(invoice, rows)
-    InvoiceLine.objects.bulk_create(rows)
-    invoice.save()
-    return invoice
+    """Make a draft with its lines and totals. `fields` are further columns of the invoice, such as its period."""
+    new = NewInvoice(customer=customer, seller=seller, currency=currency, lines=lines, fields=fields)
+    return draft_invoices(drafts=[new], by=by)[0].invoice
+
+
+@transaction.atomic
+def draft_invoices(*, drafts: Sequence[NewInvoice], by: str) -> list[Draft]:
+    """Make drafts with their lines and totals; the statements do not grow with the drafts."""
+    made = [_added_up(new, by) for new in drafts]
+    insert_rows(Invoice, [draft.invoice for draft in made])
+    for draft in made:
+        for line in draft.lines:
+            line.invoice = draft.invoice
+    insert_rows(InvoiceLine, [line for draft in made for line in draft.lines])
+    return made
 
 
 @transaction.atomic
@@ -126,6 +146,28 @@ def duplicate_invoice(*, invoice: Invoice, by: str) -> Invoice:
         by=by,
         **{name: getattr(invoice, name) for name in kept},
     )
+
+
+def _added_up(new: NewInvoice, by: str) -> Draft:
+    given = {
+        "payment_terms_days": new.seller.payment_terms_days,
+        "language": new.customer.language,
+        "user_id": new.customer.user_id,
+    }
+    invoice = Invoice(
+        customer=new.customer,
+        seller=new.seller,
+        currency=new.currency,
+        metadata={"drafted_by": by},
+        **(given | dict(new.fields)),
+    )
+    lines = [InvoiceLine(position=n, **_columns(line)) for n, line in enumerate(new.lines, start=1)]
+    write_totals(invoice, lines)
+    return Draft(invoice, lines)
+
+
+def _columns(line: NewLine) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in NewLine.__dataclass_fields__}
 
 
 def refuse_unless_draft(invoice: Invoice) -> None:

@@ -17,16 +17,16 @@ CREATE TRIGGER approved_totals_are_locked BEFORE UPDATE ON partners_billingrun F
 
 CREATE FUNCTION approved_entries_keep_their_amounts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM after_rows AS a JOIN before_rows AS b USING (id) JOIN partners_billingrun AS run ON run.id = b.run_id
-            WHERE run.status IN ('approved', 'issued') AND ((a.run_id, a.contract_id, a.currency, a.total_cents)
-                IS DISTINCT FROM (b.run_id, b.contract_id, b.currency, b.total_cents) OR (a.state = 'previewed' AND b.state <> 'previewed'))) THEN
+    IF EXISTS (SELECT FROM partners_billingrun WHERE id = OLD.run_id AND status IN ('approved', 'issued')) THEN
         RAISE EXCEPTION 'An approved run keeps its entries and their amounts. What it leaves out is billed by the next run of the month.'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_entries_keep_their_amounts';
     END IF;
-    RETURN NULL;
+    RETURN NEW;
 END $$;
-CREATE TRIGGER approved_entries_keep_their_amounts AFTER UPDATE ON partners_billingrunentry
-    REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION approved_entries_keep_their_amounts();
+CREATE TRIGGER approved_entries_keep_their_amounts BEFORE UPDATE ON partners_billingrunentry FOR EACH ROW
+    WHEN ((OLD.run_id, OLD.contract_id, OLD.currency, OLD.total_cents) IS DISTINCT FROM (NEW.run_id, NEW.contract_id, NEW.currency, NEW.total_cents)
+        OR (NEW.state = 'previewed' AND OLD.state <> 'previewed'))
+    EXECUTE FUNCTION approved_entries_keep_their_amounts();
 
 CREATE FUNCTION approved_runs_take_no_more_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

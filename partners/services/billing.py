@@ -1,4 +1,8 @@
-"""One chunk of a run, one transaction: usage, rating, draft, billed period, and the numbers last."""
+"""One chunk of a run, one transaction: priced first, then drafts, billed periods, and the numbers last.
+
+What fails while it is priced is left out without touching the database. What PostgreSQL refuses is found by halving the
+chunk, so that only the failing contract is parked. The statements of a chunk do not grow with its contracts.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +13,20 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from billing_site.kit.errors import Refused, sentence_of
-from billing_site.kit.money import Money
-from billing_site.kit.periods import Period
-from invoices.models import Invoice
-from invoices.services import draft_invoice, issue_invoices
+from billing_site.kit.writing import insert_rows, update_rows
+from invoices.services import Draft, NewInvoice, draft_invoices, issue_new_drafts
 from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry
-from partners.services.corrections import (
-    refuse_standing_corrections,
-    settle_corrections,
-)
-from partners.services.late import LateUsage, late_usage_of
-from partners.services.orders import NoOrderCovers, order_book
-from partners.services.previews import ROUNDING, Preview, Unpriceable, previews
-from partners.services.zones import zone_named
+from partners.services.choosing import Bill, LeftOut, choose
+from partners.services.corrections import settle_corrections
+from partners.services.previews import ROUNDING
 
 log = structlog.get_logger(__name__)
-
-
-class PreviewDiffers(Refused):
-    """What would be billed now is not what was approved; it is not billed silently."""
+_OUTCOME = ("state", "reason", "invoice", "purchase_order")
 
 
 class RunNotApproved(Refused):
     """The run was canceled, or its approval is gone, while it was about to be billed."""
-
-
-class AlreadyBilled(Refused):
-    """The month of this contract is billed."""
 
 
 class InvoiceDiffers(Refused):
@@ -44,7 +34,7 @@ class InvoiceDiffers(Refused):
 
 
 def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
-    """Bill these entries together; where they fail together, each alone, so that only the failing one is parked."""
+    """Bill these entries together; where they fail together, half of them at a time, until the failing one is alone."""
     try:
         _bill_together(run=run, ids=ids, on=on, now=now, by=by)
     except (OperationalError, InterfaceError, RunNotApproved):
@@ -52,22 +42,23 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
     except Exception as error:
         log.exception("billing_chunk_failed", run=str(run), entries=len(ids))
         if len(ids) == 1:
-            _leave_out(ids[0], EntryState.PARKED, sentence_of(error))
+            _park(ids[0], sentence_of(error))
             return
-        for one in ids:
-            bill_entries(run=run, ids=[one], on=on, now=now, by=by)
+        half = len(ids) // 2
+        for part in (ids[:half], ids[half:]):
+            bill_entries(run=run, ids=part, on=on, now=now, by=by)
 
 
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
     _refuse_unapproved(run)
-    drafted = [(entry, invoice) for entry, invoice in _draft_each(run, _claimed(ids), on, now, by) if invoice]
-    if not drafted:
-        return
-    issue_invoices(invoices=[invoice for _, invoice in drafted], on=on, now=now, by=by)
-    for entry, invoice in drafted:
-        entry.state, entry.invoice = EntryState.BILLED, invoice
-    BillingRunEntry.objects.bulk_update([entry for entry, _ in drafted], ["state", "invoice", "purchase_order"])
+    bills, left_out = choose(run=run, entries=_claimed(ids))
+    drafts = _drafted(run, bills, by)
+    _keep_periods(run, bills)
+    for bill in bills:
+        _settle(run, bill, on=on, now=now, by=by)
+    issue_new_drafts(drafts=drafts, on=on, now=now, by=by)
+    _note_outcomes(bills, left_out)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a broken promise is heard here, where it can be isolated
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -82,132 +73,87 @@ def _refuse_unapproved(run: BillingRun) -> None:
 
 def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
     """Lock the entries that still wait, so that nobody parks or bills them beside us."""
-    return list(
-        BillingRunEntry.objects.waiting()
-        .filter(pk__in=ids)
-        .select_related("contract__partner__customer", "contract__seller")
-        .select_for_update(of=("self",))
-    )
+    entries = BillingRunEntry.objects.waiting().filter(pk__in=ids)
+    return list(entries.with_shared_sellers().select_for_update(of=("self",)))
 
 
-def _draft_each(
-    run: BillingRun, entries: Sequence[BillingRunEntry], on: dt.date, now: dt.datetime, by: str
-) -> list[tuple[BillingRunEntry, Invoice | None]]:
-    month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
-    contracts = [entry.contract for entry in entries]
-    orders = order_book(contracts=contracts, locked=True)
-    found = previews(contracts=contracts, month=month, late=_late_months_of(entries), orders=orders)
-    drafted = []
-    for entry, one in zip(entries, found, strict=True):
-        invoice = _draft_or_park(run, entry, one, on, now, by)
-        if invoice is None and isinstance(one, Preview):
-            orders.draw(one.order, -one.total_cents)  # what is not billed leaves its order to the others
-        entry.purchase_order = one.order if isinstance(one, Preview) else None
-        drafted.append((entry, invoice))
-    return drafted
+def _drafted(run: BillingRun, bills: Sequence[Bill], by: str) -> list[Draft]:
+    """Draft the invoices of all that come to something."""
+    asking = [bill for bill in bills if bill.found.total_cents]
+    drafts = draft_invoices(drafts=[_new_invoice(run, bill) for bill in asking], by=by)
+    for bill, draft in zip(asking, drafts, strict=True):
+        _refuse_other_amounts(bill, draft)
+        bill.invoice = draft.invoice
+    return drafts
 
 
-def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateUsage, ...]]:
-    """Count again the late months that these entries hold, and no others: those wait for the next run."""
-    kept = {entry.contract_id: [one["billed_period"] for one in entry.corrections] for entry in entries}
-    again = late_usage_of(billed_periods=[month for months in kept.values() for month in months])
-    return {contract: tuple(again[key] for key in months if key in again) for contract, months in kept.items()}
-
-
-def _draft_or_park(
-    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, on: dt.date, now: dt.datetime, by: str
-) -> Invoice | None:
-    try:
-        with transaction.atomic():  # a savepoint: what fails here leaves its neighbours alone
-            return _draft(run, entry, found, on, now, by)
-    except (OperationalError, InterfaceError):
-        raise
-    except NoOrderCovers as refusal:
-        _leave_out(entry.pk, EntryState.HELD, str(refusal))
-        return None
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and stops nobody else
-        log.warning("contract_parked", run=str(run), contract=str(entry.contract), error=repr(error))
-        _leave_out(entry.pk, EntryState.PARKED, sentence_of(error))
-        return None
-
-
-def _draft(
-    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, on: dt.date, now: dt.datetime, by: str
-) -> Invoice | None:
-    if isinstance(found, Unpriceable):
-        raise PreviewDiffers(found.reason)
-    _refuse_difference(entry, found)
-    if found.waits_for:
-        raise NoOrderCovers(found.waits_for)
-    invoice = _invoice(run, found, by) if found.total_cents else None
-    if found.kind == EntryKind.MONTH:
-        _keep_period(run, entry, found, invoice)
-    settled = settle_corrections(planned=found.corrections, run=run, invoice=invoice, on=on, now=now, by=by)
-    if invoice is None:
-        gave_back = any(correction.credit_note for correction in settled)
-        state = EntryState.CREDITED if gave_back else EntryState.EMPTY
-        BillingRunEntry.objects.filter(pk=entry.pk).update(state=state)
-    return invoice
-
-
-def _keep_period(run: BillingRun, entry: BillingRunEntry, found: Preview, invoice: Invoice | None) -> None:
-    _refuse_billed_twice(run, entry)
-    BilledPeriod.objects.create(
-        contract=found.contract,
-        period_start=run.period_start,
-        period_end=run.period_end,
-        revision=entry.revision,
-        invoice=invoice,
-        run=run,
-        purchase_order=found.order,
-        terms=found.terms_as_json(),
-        usage=found.usage_as_json(),
-    )
-
-
-def _refuse_billed_twice(run: BillingRun, entry: BillingRunEntry) -> None:
-    months = BilledPeriod.objects.filter(contract=entry.contract, period_start=run.period_start)
-    billed = months.filter(revision__gte=entry.revision).first()
-    if entry.revision > 1:
-        refuse_standing_corrections(contract=entry.contract, month_start=run.period_start)
-    if billed is not None:
-        by = f"by invoice {billed.invoice}" if billed.invoice else "and came to nothing"
-        raise AlreadyBilled(f"{run} of {entry.contract} is billed already, {by}.")
-
-
-def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
-    if entry.currency != found.contract.currency or entry.total_cents != found.total_cents:
-        approved = Money(entry.total_cents, entry.currency)
-        raise PreviewDiffers(f"Approved were {approved}, now it is {found.total}; build the run again and look at it.")
-    if entry.lines != found.lines_as_json():
-        raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
-    if entry.corrections != found.corrections_as_json():
-        raise PreviewDiffers("Its late usage is not what was approved; build the run again and look at it.")
-
-
-def _invoice(run: BillingRun, found: Preview, by: str) -> Invoice:
-    contract = found.contract
+def _new_invoice(run: BillingRun, bill: Bill) -> NewInvoice:
+    found, contract = bill.found, bill.found.contract
     is_month = found.kind == EntryKind.MONTH
     start, end = (run.period_start, run.period_end) if is_month else (found.served.start, found.served.end)
-    invoice = draft_invoice(
+    fields = {
+        "rounding": ROUNDING,
+        "payment_terms_days": contract.payment_terms_days,
+        "billing_period_start": start,  # the month; the lines say on which of its days the contract ran
+        "billing_period_end": end,
+        "purchase_order": found.order.number if found.order else "",
+        "contract_reference": contract.reference,
+        "tax_note": contract.tax_note,
+    }
+    return NewInvoice(
         customer=contract.partner.customer,
         seller=contract.seller,
         currency=contract.currency,
-        lines=found.new_lines(),
-        by=by,
-        rounding=ROUNDING,
-        payment_terms_days=contract.payment_terms_days,
-        billing_period_start=start,  # the month; the lines say on which of its days the contract ran
-        billing_period_end=end,
-        purchase_order=found.order.number if found.order else "",
-        contract_reference=contract.reference,
-        tax_note=contract.tax_note,
+        lines=found.new_lines(kept=bill.entry.lines),
+        fields=fields,
     )
-    amounts = list(invoice.lines.order_by("position").values_list("amount_cents", flat=True))
-    if invoice.total_cents != found.total_cents or amounts != found.amounts:
-        raise InvoiceDiffers(f"The draft of {contract} is {invoice.total}, its rated lines are {found.total}.")
-    return invoice
 
 
-def _leave_out(entry_id: int, state: EntryState, reason: str) -> None:
-    BillingRunEntry.objects.waiting().filter(pk=entry_id).update(state=state, reason=reason)
+def _refuse_other_amounts(bill: Bill, draft: Draft) -> None:
+    amounts = [line.amount_cents for line in draft.lines]
+    if draft.invoice.total_cents != bill.found.total_cents or amounts != bill.found.amounts:
+        raise InvoiceDiffers(
+            f"The draft of {bill.found.contract} is {draft.invoice.total}, its rated lines are {bill.found.total}."
+        )
+
+
+def _keep_periods(run: BillingRun, bills: Sequence[Bill]) -> None:
+    periods = [
+        BilledPeriod(
+            contract=bill.found.contract,
+            period_start=run.period_start,
+            period_end=run.period_end,
+            revision=bill.entry.revision,
+            invoice=bill.invoice,
+            run=run,
+            purchase_order=bill.found.order,
+            terms=bill.found.terms_as_json(),
+            usage=bill.found.usage_as_json(),
+        )
+        for bill in bills
+        if bill.found.kind == EntryKind.MONTH
+    ]
+    insert_rows(BilledPeriod, periods)
+
+
+def _settle(run: BillingRun, bill: Bill, *, on: dt.date, now: dt.datetime, by: str) -> None:
+    """Settle the late usage a contract carries, and note what its month came to."""
+    settled = settle_corrections(planned=bill.found.corrections, run=run, invoice=bill.invoice, on=on, now=now, by=by)
+    if bill.invoice is not None:
+        bill.entry.state = EntryState.BILLED
+    elif any(correction.credit_note for correction in settled):
+        bill.entry.state = EntryState.CREDITED
+    else:
+        bill.entry.state = EntryState.EMPTY
+    bill.entry.invoice, bill.entry.purchase_order = bill.invoice, bill.found.order
+
+
+def _note_outcomes(bills: Sequence[Bill], left_out: Sequence[LeftOut]) -> None:
+    for one in left_out:
+        one.entry.state, one.entry.reason = one.state, one.reason
+    entries = [bill.entry for bill in bills] + [one.entry for one in left_out]
+    update_rows(BillingRunEntry, entries, _OUTCOME)
+
+
+def _park(entry_id: int, reason: str) -> None:
+    BillingRunEntry.objects.waiting().filter(pk=entry_id).update(state=EntryState.PARKED, reason=reason)

@@ -38,6 +38,8 @@ from partners.services.orders import NoOrderCovers, OrderBook, order_book
 from partners.services.zones import zone_named
 
 log = structlog.get_logger(__name__)
+OUR_LANGUAGE: Final = "en"
+WORDS: Final = ("description", "explanation", "unit_label")  # of a line as a run keeps it
 ROUNDING: Final = "document"
 LateMonths = Mapping[int, tuple[LateUsage, ...]]
 
@@ -73,16 +75,20 @@ class Preview:
 
     def lines_as_json(self) -> list[dict[str, Any]]:
         """Return the lines as a run keeps them, explained to ourselves in English; decimals as text."""
-        say = Wording("en", self.contract.currency)
+        say = Wording(OUR_LANGUAGE, self.contract.currency)
         return [
             {
                 "description": description_of(line, say),
                 "explanation": explanation_of(line, say),
-                "net_cents": line.net_cents,
-                **plain(asdict(line)),
+                "unit_label": unit_label_of(line, say),
+                **facts,
             }
-            for line in self.lines
+            for line, facts in zip(self.lines, self.facts_as_json(), strict=True)
         ]
+
+    def facts_as_json(self) -> list[dict[str, Any]]:
+        """Return the lines without words: what a line says follows from its facts."""
+        return [{"net_cents": line.net_cents, **plain(asdict(line))} for line in self.lines]
 
     def corrections_as_json(self) -> list[dict[str, Any]]:
         """Return the late usage it settles, as a run keeps it."""
@@ -98,10 +104,13 @@ class Preview:
         """Return the quantities the terms were applied to, per meter."""
         return plain(self.usage)
 
-    def new_lines(self) -> list[NewLine]:
-        """Return the lines as an invoice drafts them: those of the month, then late usage that asks for more."""
+    def new_lines(self, kept: Sequence[Mapping[str, Any]] = ()) -> list[NewLine]:
+        """Return the lines as an invoice drafts them: those of the month, then late usage that asks for more.
+
+        `kept` are the same lines as a run kept them: where the customer reads our language, their words are taken.
+        """
         late = [correction.new_line() for correction in self.corrections if correction.net_cents > 0]
-        return self._lines_of_the_month() + late
+        return self._lines_of_the_month(kept) + late
 
     @property
     def amounts(self) -> list[int]:
@@ -109,16 +118,12 @@ class Preview:
         late = [correction.net_cents for correction in self.corrections if correction.net_cents > 0]
         return [line.amount_cents for line in self.lines] + late
 
-    def _lines_of_the_month(self) -> list[NewLine]:
-        """Return the lines in the language of the customer."""
-        say = Wording(self.contract.partner.customer.language, self.contract.currency)
+    def _lines_of_the_month(self, kept: Sequence[Mapping[str, Any]]) -> list[NewLine]:
         return [
             NewLine(
-                description=description_of(line, say),
-                detail=explanation_of(line, say),
+                **words,
                 kind=line.kind,
                 meter=line.meter or "",
-                unit_label=unit_label_of(line, say),
                 quantity=line.quantity,
                 unit_price=line.unit_price,
                 package_size=line.package_size,
@@ -128,8 +133,23 @@ class Preview:
                 service_period_start=self.served.start,
                 service_period_end=self.served.end,
             )
-            for line in self.lines
+            for line, words in zip(self.lines, self._words(kept), strict=True)
         ]
+
+    def _words(self, kept: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield what each line says in the language of the customer."""
+        language = self.contract.partner.customer.language
+        if language == OUR_LANGUAGE and kept and all("unit_label" in line for line in kept):
+            for line in kept:
+                yield dict(zip(("description", "detail", "unit_label"), (line[word] for word in WORDS), strict=True))
+            return
+        say = Wording(language, self.contract.currency)
+        for rated in self.lines:
+            yield {
+                "description": description_of(rated, say),
+                "detail": explanation_of(rated, say),
+                "unit_label": unit_label_of(rated, say),
+            }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

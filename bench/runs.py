@@ -1,0 +1,179 @@
+"""Owns the benchmark of a billing run of 10,000 contracts: in chunks, one by one through the ORM, and as bare COPY."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from bench import NOW
+from bench.duels import Clock, Duel, Side, in_seconds
+from billing_site.kit.periods import Period
+from billing_site.kit.writing import insert_rows
+from invoices import numbering
+from invoices.models import Customer, Invoice, InvoiceLine, NumberSeries, Seller
+from invoices.services.drafting import write_totals
+from invoices.services.issuing import bill_to_of, sold_by_of
+from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
+from partners.services import approve_run, build_run, issue_run
+from partners.services.previews import preview, usage_of
+
+CONTRACTS = 10_000
+ONE_BY_ONE = 1_000  # of them: the rest would take as long again and again
+UTC = ZoneInfo("UTC")
+TABLES = ("invoices", "invoice_lines", "partners_billedperiod")
+MODELS = (
+    {"pricing_model": "per_deed", "price_per_deed": Decimal("2.40"), "tax_rate": Decimal("0.19")},
+    {"pricing_model": "hybrid", "monthly_fee_cents": 500_00, "price_per_deed": Decimal("0.40"), "included_deeds": 100},
+    {"pricing_model": "per_request", "price_per_1000_requests": Decimal("1.85"), "minimum_cents": 90_00},
+    {"pricing_model": "flat", "monthly_fee_cents": 250_00},
+)
+_months = count(1)
+
+
+@contextmanager
+def duels() -> Iterator[list[Duel]]:
+    """Bill a month of the same contracts each way; every round bills a month of its own."""
+    _sign()
+    ours = Side("a run, every safety on", _issued)
+    orm = Side(f"one by one through the ORM ({ONE_BY_ONE:,}, times {CONTRACTS // ONE_BY_ONE})", _one_by_one)
+    copy = Side("bare COPY of the same rows, no trigger, no foreign key", _copied)
+    what = f"Issue a run of {CONTRACTS:,} contracts"
+    yield [
+        Duel(what, ours, orm, in_seconds, at_least=20),
+        Duel(what, Side("a run, every safety on", _issued), copy, in_seconds),
+    ]
+
+
+def _sign() -> None:
+    """Agree with everybody on the first day of the story."""
+    seller = Seller.objects.create(
+        name="Bench", legal_name="Bench", address="1 Street", country="DE", email="a@b.example"
+    )
+    given = {"country": "US", "address": "1 Main Street\nSpringfield", "email": "ap@partner.example"}
+    customers = [Customer(name=f"Customer {n}", **given) for n in range(CONTRACTS)]
+    insert_rows(Customer, customers)
+    partners = [Partner(name=f"Partner {n}", customer=customer) for n, customer in enumerate(customers)]
+    insert_rows(Partner, partners)
+    agreed = {"seller": seller, "currency": "USD", "status": "active", "start_date": dt.date(2000, 1, 1)}
+    contracts = [
+        Contract(partner=partner, reference=f"C-{n}", **agreed, **MODELS[n % len(MODELS)])
+        for n, partner in enumerate(partners)
+    ]
+    insert_rows(Contract, contracts)
+    _issued()  # the first month is not measured: books are never empty, and PostgreSQL knows how large they are
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _approved() -> BillingRun:
+    """Count a month's usage, and preview and approve it."""
+    month = Period.month(2010, 1, UTC)
+    for _ in range(next(_months)):
+        month = month.next_month()
+    day = month.start + dt.timedelta(days=9)
+    partners = Partner.objects.order_by("pk").values_list("pk", flat=True)
+    usage = [_used(key, meter, day) for key in partners for meter in ("deed", "request")]
+    insert_rows(ApiUsage, usage)
+    run = build_run(period=month, now=NOW, by="bench")
+    return approve_run(run=run, now=NOW, by="bench")
+
+
+def _used(partner: int, meter: str, day: dt.date) -> ApiUsage:
+    counts = {"requests": 1_000 + partner * 7 % 997, "quantity": 50 + partner % 211}
+    return ApiUsage(partner_id=partner, event_type=meter, day=day, endpoint="/v2/deeds", **counts)
+
+
+def _issued() -> float:
+    run, clock = _approved(), Clock()
+    with clock.running():
+        issue_run(run=run, on=NOW.date(), now=NOW, by="bench")
+    if run.entries.billed().count() != CONTRACTS:
+        msg = "Not every contract was billed."
+        raise AssertionError(msg)
+    return clock.seconds
+
+
+def _one_by_one() -> float:
+    run, clock = _approved(), Clock()
+    month = Period.month(run.period_start.year, run.period_start.month, UTC)
+    entries = run.entries.with_parties().order_by("pk")[:ONE_BY_ONE]
+    with clock.running():
+        for entry in entries:
+            _bill_one(run, entry, month)
+    return clock.seconds * CONTRACTS / ONE_BY_ONE
+
+
+@transaction.atomic
+def _bill_one(run: BillingRun, entry: BillingRunEntry, month: Period) -> None:
+    """Do what a plain loop does: rate, save, number, save again."""
+    contract = entry.contract
+    usage = usage_of(contracts=[contract], start=month.start, end=month.end)
+    found = preview(contract=contract, month=month, usage=usage[contract.pk])
+    invoice = Invoice.objects.create(
+        customer=contract.partner.customer,
+        seller=contract.seller,
+        currency=contract.currency,
+        billing_period_start=run.period_start,
+        billing_period_end=run.period_end,
+    )
+    lines = [
+        InvoiceLine(invoice=invoice, position=n, **{name: getattr(line, name) for name in line.__dataclass_fields__})
+        for n, line in enumerate(found.new_lines(), start=1)
+    ]
+    write_totals(invoice, lines)
+    for line in lines:
+        line.save()
+    invoice.save()
+    series, _ = NumberSeries.objects.get_or_create(seller=contract.seller, kind="invoice", year=NOW.year)
+    series = NumberSeries.objects.select_for_update().get(pk=series.pk)
+    series.last_number += 1
+    series.save()
+    pattern = contract.seller.invoice_number_pattern
+    invoice.invoice_number = numbering.number(pattern, year=NOW.year, seq=series.last_number)
+    invoice.status, invoice.issue_date, invoice.issued_at, invoice.due_date = "open", NOW.date(), NOW, NOW.date()
+    invoice.bill_to, invoice.sold_by = bill_to_of(invoice.customer), sold_by_of(contract.seller)
+    invoice.save()
+    BilledPeriod.objects.create(
+        contract=contract,
+        period_start=run.period_start,
+        period_end=run.period_end,
+        invoice=invoice,
+        run=run,
+        terms=found.terms_as_json(),
+        usage=found.usage_as_json(),
+    )
+    entry.state, entry.invoice = "billed", invoice
+    entry.save()
+
+
+def _copied() -> float:
+    """Write the rows of the latest run once more, into tables that check nothing but their own columns."""
+    run, clock = BillingRun.objects.latest("pk"), Clock()
+    invoices = f"SELECT invoice_id FROM partners_billedperiod WHERE run_id = {run.pk}"  # noqa: S608 - a number of ours
+    where = {"invoices": f"id IN ({invoices})", "invoice_lines": f"invoice_id IN ({invoices})"}
+    rows = {table: _read(table, where.get(table, f"run_id = {run.pk}")) for table in TABLES}
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"CREATE TEMPORARY TABLE bare_{table} (LIKE {table} INCLUDING ALL)")
+        with clock.running():
+            for table in TABLES:
+                with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:
+                    copy.write(rows[table])
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE bare_{table}")
+    return clock.seconds
+
+
+def _read(table: str, where: str) -> bytes:
+    read = io.BytesIO()
+    with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {table} WHERE {where}) TO STDOUT") as copy:  # noqa: S608 - names of ours
+        for part in copy:
+            read.write(part)
+    return read.getvalue()

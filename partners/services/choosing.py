@@ -1,0 +1,138 @@
+"""Which contracts of a chunk may be billed: each is worked out again and compared with what was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.money import Money
+from billing_site.kit.periods import Period
+from invoices.models import Invoice
+from partners.enums import EntryKind, EntryState
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry
+from partners.services.corrections import refuse_standing_corrections
+from partners.services.late import LateUsage, late_usage_of
+from partners.services.orders import NoOrderCovers, order_book
+from partners.services.previews import WORDS, Preview, Unpriceable, previews
+from partners.services.zones import zone_named
+
+log = structlog.get_logger(__name__)
+
+
+class PreviewDiffers(Refused):
+    """What would be billed now is not what was approved; it is not billed silently."""
+
+
+class AlreadyBilled(Refused):
+    """The month of this contract is billed."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """An entry that may be billed, what it comes to, and its invoice once there is one."""
+
+    entry: BillingRunEntry
+    found: Preview
+    invoice: Invoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An entry that is not billed, and why."""
+
+    entry: BillingRunEntry
+    state: EntryState
+    reason: str
+
+
+def choose(*, run: BillingRun, entries: Sequence[BillingRunEntry]) -> tuple[list[Bill], list[LeftOut]]:
+    """Say which of these entries may be billed and which not, with a fixed number of queries; nothing is written."""
+    month = Period.month(run.period_start.year, run.period_start.month, zone_named("UTC", of="A run"))
+    contracts = [entry.contract for entry in entries]
+    orders = order_book(contracts=contracts, locked=True)
+    found = previews(contracts=contracts, month=month, late=_late_months_of(entries), orders=orders)
+    billed = _billed_months(run, entries)
+    bills: list[Bill] = []
+    left_out: list[LeftOut] = []
+    for entry, one in zip(entries, found, strict=True):
+        chosen = _chosen(run, entry, one, billed.get(entry.contract_id, []))
+        if isinstance(chosen, Bill):
+            bills.append(chosen)
+        else:
+            left_out.append(chosen)
+        if isinstance(one, Preview) and not (isinstance(chosen, Bill) and one.total_cents):
+            orders.draw(one.order, -one.total_cents)  # what is not billed leaves its order to the others
+    return bills, left_out
+
+
+def _chosen(
+    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, billed: Sequence[BilledPeriod]
+) -> Bill | LeftOut:
+    try:
+        return Bill(entry, _approved(run, entry, found, billed))
+    except (OperationalError, InterfaceError):
+        raise
+    except NoOrderCovers as refusal:
+        return LeftOut(entry, EntryState.HELD, str(refusal))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and stops nobody else
+        log.warning("contract_parked", run=str(run), contract=str(entry.contract), error=repr(error))
+        return LeftOut(entry, EntryState.PARKED, sentence_of(error))
+
+
+def _approved(
+    run: BillingRun, entry: BillingRunEntry, found: Preview | Unpriceable, billed: Sequence[BilledPeriod]
+) -> Preview:
+    """Return what was worked out again where it is what was approved. Raises why it may not be billed."""
+    if isinstance(found, Unpriceable):
+        raise PreviewDiffers(found.reason)
+    if found.kind == EntryKind.MONTH:
+        _refuse_billed_twice(run, entry, billed)
+    _refuse_difference(entry, found)
+    if found.waits_for:
+        raise NoOrderCovers(found.waits_for)
+    return found
+
+
+def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateUsage, ...]]:
+    """Count again the late months that these entries hold, and no others: those wait for the next run."""
+    kept = {entry.contract_id: [one["billed_period"] for one in entry.corrections] for entry in entries}
+    again = late_usage_of(billed_periods=[month for months in kept.values() for month in months])
+    return {contract: tuple(again[key] for key in months if key in again) for contract, months in kept.items()}
+
+
+def _billed_months(run: BillingRun, entries: Sequence[BillingRunEntry]) -> dict[int, list[BilledPeriod]]:
+    """Return what this month is billed by already, by contract."""
+    months = BilledPeriod.objects.of_month(run.period_start).select_related("invoice")
+    billed: dict[int, list[BilledPeriod]] = {}
+    for period in months.filter(contract__in=[entry.contract_id for entry in entries]).order_by("revision"):
+        billed.setdefault(period.contract_id, []).append(period)
+    return billed
+
+
+def _refuse_billed_twice(run: BillingRun, entry: BillingRunEntry, billed: Sequence[BilledPeriod]) -> None:
+    if entry.revision > 1:
+        refuse_standing_corrections(contract=entry.contract, month_start=run.period_start)
+    for period in billed:
+        if period.revision >= entry.revision:
+            by = f"by invoice {period.invoice}" if period.invoice else "and came to nothing"
+            raise AlreadyBilled(f"{run} of {entry.contract} is billed already, {by}.")
+
+
+def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
+    if entry.currency != found.contract.currency or entry.total_cents != found.total_cents:
+        approved = Money(entry.total_cents, entry.currency)
+        raise PreviewDiffers(f"Approved were {approved}, now it is {found.total}; build the run again and look at it.")
+    if _facts(entry) != found.facts_as_json():
+        raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
+    if entry.corrections != found.corrections_as_json():
+        raise PreviewDiffers("Its late usage is not what was approved; build the run again and look at it.")
+
+
+def _facts(entry: BillingRunEntry) -> list[dict[str, Any]]:
+    """Return an entry's lines without their words, which follow from the rest."""
+    return [{name: value for name, value in line.items() if name not in WORDS} for line in entry.lines]
