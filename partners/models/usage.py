@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -47,7 +46,7 @@ class UsageEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "occurred_at"], name="usage_of_partner_by_time"),
-            BrinIndex(fields=["occurred_at"], name="usage_by_time", autosummarize=True),
+            models.Index(fields=["occurred_at"], name="usage_in_order_of_time"),
         ]
 
     def __str__(self) -> str:
