@@ -23,7 +23,16 @@ from billing_site.kit.periods import Period
 from invoices.enums import DocumentKind
 from invoices.models import Document, Invoice
 from invoices.services import CreditLine, copy_stripe_invoice, issue_credit_note, queue_invoice
-from partners.models import ApiUsage, PartnerApiKey, UsageEvent
+from partners.models import (
+    ApiUsage,
+    Correction,
+    PartnerApiKey,
+    PurchaseOrder,
+    RequestBatch,
+    UsageArchive,
+    UsageConflict,
+    UsageEvent,
+)
 from partners.services import approve_run, build_run, issue_run
 from payments.models import (
     AccountImport,
@@ -203,6 +212,27 @@ def a_billed_month(name: str = "") -> None:
         occurred_at=NOW,
         idempotency_key=f"key-{next(_numbers)}",
     )
+    what_came_of_usage(contract)
+
+
+def what_came_of_usage(contract: Any) -> None:
+    """An order, late usage settled without money, a contradiction, a batch of counts, and a month moved to a file."""
+    number, partner = next(_numbers), contract.partner
+    PurchaseOrder.objects.create(partner=partner, number=f"PO-{number}", currency="USD")
+    billed = contract.billed_periods.get()
+    Correction.objects.create(billed_period=billed, run=billed.run, usage=billed.usage, currency="USD", net_cents=0)
+    batch = RequestBatch.objects.create(
+        id=uuid.UUID(int=number), partner=partner, idempotency_key=f"batch-{number}", body_sha256=f"{number:064}"
+    )
+    UsageConflict.objects.create(
+        partner=partner, idempotency_key=batch.idempotency_key, kept_id=batch.pk, sent={}, sent_sha256=f"{number:064}",
+        first_at=NOW, last_at=NOW,
+    )  # fmt: skip
+    september = OCTOBER.previous_month()
+    UsageArchive.objects.create(
+        partner=partner, period_start=september.start, period_end=september.end, starts_at=september.starts_at,
+        ends_at=september.ends_at, events=0, sums={}, file_name=f"usage/{number}.csv", size=1, sha256=f"{number:064}",
+    )  # fmt: skip
 
 
 def stripe_facts() -> None:

@@ -50,6 +50,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     list_filter = (("period_start", DateRange), ("created_at", DateRange))
     search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
     search_help_text = "Contract, partner or invoice number"
+    list_select_related = ("run__partner",)
     ordering = ("-period_start", "contract__partner__name", "-revision")
     views = (View("Undone", f"invoice__status__exact={InvoiceStatus.VOID}"),)
     resource_classes = (BilledPeriodResource,)
@@ -82,7 +83,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
 @register(BilledPeriod)
 def corrections(period: BilledPeriod, request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001
     """What was counted after the month was billed, step by step, and the paper that settled it."""
-    steps = period.corrections.select_related("invoice", "credit_note", "run").order_by("sequence")
+    steps = period.corrections.select_related("invoice", "credit_note", "run__partner").order_by("sequence")
     rows = [
         (link_to(step, str(step.sequence)), link_to(step.invoice or step.credit_note), link_to(step.run),
          _counts(step), money_cell(step.net_cents, step.currency))
@@ -109,6 +110,7 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
     list_filter = (("created_at", DateRange),)
     search_fields = ("billed_period__contract__reference", "billed_period__contract__partner__name")
     search_help_text = "Contract or partner"
+    list_select_related = ("run__partner",)
     ordering = ("-pk",)
     resource_classes = (CorrectionResource,)
     fields = (

@@ -235,6 +235,7 @@ class BillingRunEntryAdmin(RowPageMixin, ReadOnlyAdmin):
     list_filter = ("state", "kind", ("run__period_start", DateRange))
     search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
     search_help_text = "Contract, partner or invoice number"
+    list_select_related = ("run__partner",)
     ordering = ("-pk",)
     hold = asking("Hold", form=HoldForm, permission="partners.hold_billingrun", icon="pan_tool", done_url=_of_run)
     release = asking(
