@@ -45,8 +45,12 @@ def browser():
 
 @pytest.fixture
 def page(browser, live_site):
-    """A signed-in finance manager at 1440 x 900; whatever the browser complains about fails the test."""
-    person = someone("Finance manager", first_name="Finn")
+    """A signed-in finance manager."""
+    yield from signed_in_page(browser, live_site, someone("Finance manager", first_name="Finn"))
+
+
+def signed_in_page(browser, live_site, person):
+    """A page at 1440 x 900; whatever the browser complains about fails the test."""
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=live_site).new_page()
     complaints: list[str] = []
     opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

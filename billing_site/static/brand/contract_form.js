@@ -29,7 +29,9 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     document.querySelectorAll(".form-row").forEach((row) => {
       const lines = [...row.querySelectorAll(":scope .field-line")];
-      if (lines.length) row.hidden = lines.every((line) => line.hidden);
+      const left = lines.filter((line) => !line.hidden).length;
+      if (lines.length) row.hidden = left === 0;
+      row.classList.toggle("field-alone", left === 1 && lines.length > 1);
     });
     const unit = rates("per_request") ? "1,000 requests" : "deed";
     const head = document.querySelector("table.tiers th:nth-child(3)");

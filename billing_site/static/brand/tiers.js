@@ -5,6 +5,11 @@ document.addEventListener("DOMContentLoaded", () => {
     const add = table.parentElement.querySelector(".tier-add");
     const blank = body.rows[body.rows.length - 1].cloneNode(true);
     const inputs = (row) => [...row.querySelectorAll("input")];
+    const append = () => {
+      const row = body.appendChild(blank.cloneNode(true));
+      inputs(row).forEach((input) => { input.disabled = false; input.value = ""; });
+      return row;
+    };
     const isEmpty = (row) => inputs(row).every((input) => !input.value.trim());
 
     const tell = () => {
@@ -18,12 +23,12 @@ document.addEventListener("DOMContentLoaded", () => {
     };
 
     [...body.rows].slice(1).reverse().forEach((row) => isEmpty(row) && row.remove());
-    if (body.rows.length === 1 && isEmpty(body.rows[0])) body.append(blank.cloneNode(true));
+    if (body.rows.length === 1 && isEmpty(body.rows[0])) append();
     add.hidden = false;
     add.addEventListener("click", () => {
-      body.append(blank.cloneNode(true));
+      const row = append();
       tell();
-      inputs(body.rows[body.rows.length - 1])[0].focus();
+      inputs(row)[0].focus();
     });
     body.addEventListener("click", ({ target }) => {
       if (!target.classList.contains("tier-drop")) return;
