@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import structlog
 from celery import shared_task
@@ -24,19 +24,24 @@ from invoices.services.sending import note_silence, withdraw_void
 
 log = structlog.get_logger(__name__)
 _NAMED = 20
+# A sweep that has kept so many nudges the next one: a month end draws for minutes, and runs, mails and Stripe's events
+# wait in the same queue for their turn.
+DOCUMENTS_IN_A_SWEEP: Final = 50
 
 
 @shared_task
-def render_documents(limit: int = 500) -> None:
-    """Keep the document of every issued paper that has none; a failure leaves the paper waiting and is logged."""
+def render_documents(limit: int = DOCUMENTS_IN_A_SWEEP) -> None:
+    """Keep the document of issued papers that have none; a failure leaves the paper waiting and is logged."""
+    drawn = Counter[bool | None]()
     with recorded("invoices.tasks.render_documents", timezone.now()) as run:
-        drawn = Counter(
-            _draw(papers, pk)  # one paper in memory at a time
-            for papers in (Invoice.objects, CreditNote.objects)
-            for pk in list(papers.awaiting_document().order_by("pk").values_list("pk", flat=True)[:limit])
-        )
+        for outcome in _drawn():
+            drawn[outcome] += 1
+            if drawn[True] >= limit:
+                break
         if drawn[True] or drawn[False]:
             run.did(f"{drawn[True]} documents kept, {drawn[False]} failed.")
+    if drawn[True] >= limit:
+        nudge(render_documents)
     if Delivery.objects.due(now=timezone.now()).exists():
         nudge(send_deliveries)
 
@@ -93,6 +98,13 @@ def _send(deliveries: Iterable[Delivery], counts: Counter[DeliveryState]) -> str
         if state:
             counts[DeliveryState(state)] += 1
     return ""
+
+
+def _drawn() -> Iterator[bool | None]:
+    """Draw what waits, one paper in memory at a time."""
+    for papers in (Invoice.objects, CreditNote.objects):
+        for pk in list(papers.awaiting_document().order_by("pk").values_list("pk", flat=True)):
+            yield _draw(papers, pk)
 
 
 def _draw(papers: Any, pk: int) -> bool | None:

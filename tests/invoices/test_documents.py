@@ -21,6 +21,7 @@ from django.urls import reverse
 from moto.server import ThreadedMotoServer
 
 from billing_site.kit.models import JobRun
+from invoices import tasks
 from invoices.composing import NotPaid, canonical_of
 from invoices.documents import (
     DocumentDamaged,
@@ -128,6 +129,17 @@ def test_the_sweep_renders_what_is_missing_and_says_when_nothing_is():
     said = JobRun.objects.order_by("pk").values_list("state", "outcome")
     assert list(said) == [("done", "1 documents kept, 0 failed."), ("nothing_to_do", "Nothing to do.")]
     assert not Invoice.objects.awaiting_document().exists()
+
+
+def test_a_sweep_that_has_drawn_its_share_asks_for_the_next_and_lets_others_have_their_turn(monkeypatch):
+    for price in ("100.00", "200.00", "300.00"):
+        an_invoice(price)
+    asked = []
+    monkeypatch.setattr(tasks, "nudge", asked.append)
+    render_documents(limit=2)
+    assert (Document.objects.count(), asked) == (2, [render_documents])
+    render_documents(limit=2)
+    assert (Document.objects.count(), asked) == (3, [render_documents])
 
 
 def test_an_invoice_that_another_worker_draws_is_left_to_it(settings):
