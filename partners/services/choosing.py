@@ -99,9 +99,14 @@ def _approved(
 
 
 def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateUsage, ...]]:
-    """Count again the late months that these entries hold, and no others: those wait for the next run."""
+    """Count again the late months that these entries hold, and no others: those wait for the next run.
+
+    They are locked before they are counted: another run may have been approved with the same late usage.
+    """
     kept = {entry.contract_id: [one["billed_period"] for one in entry.corrections] for entry in entries}
-    again = late_usage_of(billed_periods=[month for months in kept.values() for month in months])
+    late = BilledPeriod.objects.filter(pk__in=[month for months in kept.values() for month in months])
+    held = [month.pk for month in late.order_by("pk").select_for_update(no_key=True)]
+    again = late_usage_of(billed_periods=held)
     return {contract: tuple(again[key] for key in months if key in again) for contract, months in kept.items()}
 
 

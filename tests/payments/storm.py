@@ -46,10 +46,11 @@ def failing_at(statement: int, error: type[BaseException]) -> Iterator[None]:
 def at_once(*works: Callable[[], Any]) -> list[Any]:
     """Do works side by side, each on a connection of its own."""
     with ThreadPoolExecutor(len(works)) as pool:
-        return [done.result() for done in [pool.submit(_alone, work) for work in works]]
+        return [done.result() for done in [pool.submit(alone, work) for work in works]]
 
 
-def _alone(work: Callable[[], Any]) -> Any:
+def alone(work: Callable[[], Any]) -> Any:
+    """Do work in a thread and leave no connection behind."""
     try:
         return work()
     finally:
