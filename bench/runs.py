@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from bench import NOW
-from bench.duels import Clock, Duel, Side, in_seconds
+from bench.cpu import CpuClock
+from bench.duels import Duel, Side, in_seconds
 from billing_site.kit.periods import Period
 from billing_site.kit.writing import insert_rows
 from invoices import numbering
@@ -91,7 +92,7 @@ def _used(partner: int, meter: str, day: dt.date) -> ApiUsage:
 
 
 def _issued() -> float:
-    run, clock = _approved(), Clock()
+    run, clock = _approved(), CpuClock()
     with clock.running():
         issue_run(run=run, on=NOW.date(), now=NOW, by="bench")
     if run.entries.billed().count() != CONTRACTS:
@@ -101,7 +102,7 @@ def _issued() -> float:
 
 
 def _one_by_one() -> float:
-    run, clock = _approved(), Clock()
+    run, clock = _approved(), CpuClock()
     month = Period.month(run.period_start.year, run.period_start.month, UTC)
     entries = run.entries.with_parties().order_by("pk")[:ONE_BY_ONE]
     with clock.running():
@@ -155,7 +156,7 @@ def _bill_one(run: BillingRun, entry: BillingRunEntry, month: Period) -> None:
 
 def _copied() -> float:
     """Write the rows of the latest run once more, into tables that check nothing but their own columns."""
-    run, clock = BillingRun.objects.latest("pk"), Clock()
+    run, clock = BillingRun.objects.latest("pk"), CpuClock()
     invoices = f"SELECT invoice_id FROM partners_billedperiod WHERE run_id = {run.pk}"  # noqa: S608 - a number of ours
     where = {"invoices": f"id IN ({invoices})", "invoice_lines": f"invoice_id IN ({invoices})"}
     rows = {table: _read(table, where.get(table, f"run_id = {run.pk}")) for table in TABLES}

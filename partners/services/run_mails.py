@@ -7,7 +7,7 @@ import datetime as dt
 from django.db import transaction
 
 from billing_site.kit.errors import Refused
-from invoices.services.sending import queue_invoice
+from invoices.services.sending import OnItsWay, SentAlready, queue_invoice
 from partners.enums import RunStatus
 from partners.models import BillingRun, BillingRunEntry
 from partners.services.runs import locked
@@ -53,6 +53,8 @@ def _is_queued(entry: BillingRunEntry, *, by: str, now: dt.datetime) -> bool:
         return False
     try:
         queue_invoice(invoice=entry.invoice, by=by, now=now)
+    except (OnItsWay, SentAlready):  # somebody queued it beside us
+        return False
     except Refused as refusal:
         BillingRunEntry.objects.filter(pk=entry.pk).update(reason=f"{_NOT_SENT}{refusal}")
         return False
