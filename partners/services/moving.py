@@ -13,7 +13,7 @@ from billing_site.kit.errors import Refused
 from partners.models import Contract, Partner, UsageArchive
 from partners.services.effects import Effect, effects_of, month_sums
 from partners.services.usage_locks import hold_usage
-from partners.services.usage_proof import RAW
+from partners.services.usage_proof import RAW, days_of_zones, ends_of_usage
 from partners.services.zones import zone_named
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,11 @@ def _refuse(partner: Partner, zone: str) -> None:
 
 
 def _rebuild(partner: Partner) -> None:
-    always: dict[str, Any] = {"start": dt.date(1, 1, 2), "end": dt.date(9999, 12, 30), "partner": partner.pk}
+    first, last = ends_of_usage()
+    if first is None or last is None:
+        return
+    start, end = first - dt.timedelta(days=1), last + dt.timedelta(days=2)
+    always: dict[str, Any] = {"start": start, "end": end, "partner": partner.pk}
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM api_usage WHERE partner_id = %s", [partner.pk])
-        cursor.execute(_REBUILD, always)
+        cursor.execute(_REBUILD, always | days_of_zones(start=start, end=end))

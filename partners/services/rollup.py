@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -21,13 +22,12 @@ from partners.metering.counts import REQUEST
 _ROOM = """
 CREATE TEMPORARY TABLE IF NOT EXISTS sent_usage (
     id uuid, idempotency_key text, event_type text, occurred_at timestamptz, quantity numeric, user_id text,
-    api_key_prefix text, endpoint text, resource_id text, metadata jsonb, reverses uuid) ON COMMIT DELETE ROWS
+    api_key_prefix text, endpoint text, resource_id text, metadata jsonb, reverses uuid, day date) ON COMMIT DELETE ROWS
 """
-_COLUMNS = 11
+_COLUMNS = 12
 _NONE = "\x1e"  # no printable text is this
 _COPY = f"COPY sent_usage FROM STDIN (NULL '{_NONE}')"
 _MANY = 5000  # rows that no longer fit into the memory a sort is given
-_DAY = "(occurred_at AT TIME ZONE %(zone)s)::date"
 _REQUESTS = f"CASE event_type WHEN '{REQUEST}' THEN quantity ELSE sign(quantity) END"
 _KEPT = f"""
 WITH kept AS (
@@ -36,11 +36,11 @@ WITH kept AS (
     SELECT id, %(partner)s, user_id, api_key_prefix, event_type, endpoint, resource_id, quantity,
            occurred_at, metadata, idempotency_key, reverses, %(now)s
     FROM sent_usage ORDER BY id
-    ON CONFLICT DO NOTHING RETURNING id, event_type, api_key_prefix, endpoint, occurred_at, quantity
+    ON CONFLICT DO NOTHING RETURNING id
 ), sums AS (
-    SELECT {_DAY} AS day, event_type, api_key_prefix, endpoint,
+    SELECT day, event_type, api_key_prefix, endpoint,
            sum({_REQUESTS})::bigint AS requests, sum(quantity) AS quantity
-    FROM kept GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    FROM kept JOIN sent_usage USING (id) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 ), added AS (
 """  # noqa: S608
 _ADD_DAYS = """
@@ -81,18 +81,18 @@ class NotPrintable(Refused):
     """A text that no reader of usage lets through."""
 
 
-def add_events(*, partner_id: int, events: Mapping[str, NewUsage], zone: str, now: dt.datetime) -> set[str]:
+def add_events(*, partner_id: int, events: Mapping[str, NewUsage], zone: ZoneInfo, now: dt.datetime) -> set[str]:
     """Record events by their ids and add them to their days; return the ids that were known already."""
-    rows = [_row(i, event, _NONE) for i, event in events.items()]
-    return _recorded(rows, _ADD_DAYS, {"partner": partner_id, "zone": zone, "now": now}) if events else set()
+    rows = [_row(i, event, _NONE, zone) for i, event in events.items()]
+    return _recorded(rows, _ADD_DAYS, {"partner": partner_id, "now": now}) if events else set()
 
 
 def add_reversals(
-    *, partner_id: int, events: Mapping[str, tuple[NewUsage, UUID]], zone: str, now: dt.datetime
+    *, partner_id: int, events: Mapping[str, tuple[NewUsage, UUID]], zone: ZoneInfo, now: dt.datetime
 ) -> set[str]:
     """Record what takes events back (negative, with the id of each event) and take it from the days."""
-    rows = [_row(i, event, str(target)) for i, (event, target) in events.items()]
-    return _recorded(rows, _TAKE_FROM_DAYS, {"partner": partner_id, "zone": zone, "now": now}) if events else set()
+    rows = [_row(i, event, str(target), zone) for i, (event, target) in events.items()]
+    return _recorded(rows, _TAKE_FROM_DAYS, {"partner": partner_id, "now": now}) if events else set()
 
 
 def add_counts(*, partner_id: int, counts: Iterable[RequestCount], is_reversal: bool) -> None:
@@ -106,12 +106,12 @@ def add_counts(*, partner_id: int, counts: Iterable[RequestCount], is_reversal: 
         )
 
 
-def _row(identity: str, event: NewUsage, reverses: str) -> tuple[str, ...]:
+def _row(identity: str, event: NewUsage, reverses: str, zone: ZoneInfo) -> tuple[str, ...]:
     key, event_type, occurred_at, quantity, user_id, prefix, endpoint, resource_id, metadata = event
     body = json.dumps(metadata) if metadata else "{}"
     return (
         identity, key, event_type, occurred_at.isoformat(), str(quantity), user_id, prefix, endpoint, resource_id, body,
-        reverses,
+        reverses, occurred_at.astimezone(zone).date().isoformat(),
     )  # fmt: skip
 
 

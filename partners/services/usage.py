@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -69,7 +70,7 @@ def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) 
 class _Batch:
     """The work on one batch: which of its events were known, and why some were refused."""
 
-    def __init__(self, partner: Partner, zone: str, now: dt.datetime) -> None:
+    def __init__(self, partner: Partner, zone: ZoneInfo, now: dt.datetime) -> None:
         self.partner, self.zone, self.now = partner, zone, now
         self.refused: dict[str, str] = {}
         self.known: dict[str, UsageEvent] = {}
@@ -143,10 +144,10 @@ def _why_not(event: UsageEvent | None, taken: Mapping[UUID, str]) -> str:
     return _TAKEN_BACK.format(key=taken[event.pk]) if event.pk in taken else ""
 
 
-def _zone_of(partner: Partner) -> str:
+def _zone_of(partner: Partner) -> ZoneInfo:
     """Return the zone in which the partner's days are cut now, whatever it was when `partner` was read."""
     name: str = Partner.objects.values_list("billing_time_zone", flat=True).get(pk=partner.pk)
-    return zone_named(name, of=str(partner)).key
+    return zone_named(name, of=str(partner))
 
 
 def _events(identities: object) -> dict[str, UsageEvent]:

@@ -1,28 +1,36 @@
 """The daily sums proved against every count behind them: single events, batches of counts, and archived months.
 
-`RAW` is the one place that says, in SQL, what the rows of `api_usage` must be.
+`RAW` is the one place that says, in SQL, what the rows of `api_usage` must be; `days_of_zones` goes along with it.
+The days are cut by Python's rules of time zones everywhere, because PostgreSQL may know older ones.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Max, Min
 
-from partners.models import ApiUsage, RequestCount, UsageEvent
+from billing_site.kit.periods import Period
+from partners.models import ApiUsage, Partner, RequestCount, UsageEvent
+from partners.services.zones import zone_named
 
 # A day of any zone begins within a day of the same day in UTC. A reversal is negative, and so counts the other way.
 RAW = """
 SELECT partner_id, day, event_type, api_key_prefix, endpoint,
        sum(requests)::bigint AS requests, sum(quantity) AS quantity
 FROM (
-    SELECT e.partner_id, (e.occurred_at AT TIME ZONE p.billing_time_zone)::date AS day, e.event_type, e.api_key_prefix,
+    SELECT e.partner_id, %(start)s::date - 1 + width_bucket(e.occurred_at, zones.starts) AS day, e.event_type,
+           e.api_key_prefix,
            e.endpoint, CASE e.event_type WHEN 'request' THEN e.quantity ELSE sign(e.quantity) END AS requests,
            e.quantity
     FROM usage_events e JOIN partners_partner p ON p.id = e.partner_id
+    JOIN (SELECT zone, string_to_array(starts, ' ')::timestamptz[] AS starts
+          FROM unnest(%(zones)s::text[], %(starts)s::text[]) AS known (zone, starts)) AS zones
+        ON zones.zone = p.billing_time_zone
     WHERE e.occurred_at >= (%(start)s::date - 1)::timestamp AT TIME ZONE 'UTC'
       AND e.occurred_at < (%(end)s::date + 1)::timestamp AT TIME ZONE 'UTC'
       AND (%(partner)s::bigint IS NULL OR e.partner_id = %(partner)s)
@@ -90,7 +98,20 @@ class UsageDifference(NamedTuple):
 
 def usage_differences(*, start: dt.date, end: dt.date) -> list[UsageDifference]:
     """Return the daily sums of [start, end) that differ from their counts; one statement, one moment."""
-    return _asked(_DIFFERENT_DAYS, {"start": start, "end": end, "partner": None})
+    return _asked(_DIFFERENT_DAYS, {"start": start, "end": end, "partner": None} | days_of_zones(start=start, end=end))
+
+
+def days_of_zones(*, start: dt.date, end: dt.date) -> dict[str, list[str]]:
+    """Return the first instant of each day of [start, end], in the zone of every partner."""
+    days = [start + dt.timedelta(days=n) for n in range((end - start).days + 1)]
+    names = sorted(set(Partner.objects.values_list("billing_time_zone", flat=True)))
+    zones = {name: zone_named(name, of="A partner") for name in names}
+    firsts = [[_first_instant(day, zone).isoformat() for day in days] for zone in zones.values()]
+    return {"zones": names, "starts": [" ".join(one) for one in firsts]}
+
+
+def _first_instant(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return Period(day, day + dt.timedelta(days=1), zone).starts_at
 
 
 def archive_differences() -> list[UsageDifference]:
@@ -106,7 +127,7 @@ def all_usage_differences() -> list[UsageDifference]:
 
 def months_of_usage() -> list[tuple[dt.date, dt.date]]:
     """Return the months, as [start, end), in which anything was counted, the days around every border included."""
-    first, last = _ends()
+    first, last = ends_of_usage()
     months = []
     while first is not None and last is not None and first <= last:
         after = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
@@ -115,7 +136,7 @@ def months_of_usage() -> list[tuple[dt.date, dt.date]]:
     return months
 
 
-def _ends() -> tuple[dt.date | None, dt.date | None]:
+def ends_of_usage() -> tuple[dt.date | None, dt.date | None]:
     days = ApiUsage.objects.aggregate(first=Min("day"), last=Max("day"))
     counts = RequestCount.objects.aggregate(first=Min("day"), last=Max("day"))
     events = UsageEvent.objects.aggregate(first=Min("occurred_at"), last=Max("occurred_at"))
@@ -125,7 +146,7 @@ def _ends() -> tuple[dt.date | None, dt.date | None]:
     return min(filter(None, firsts), default=None), max(filter(None, lasts), default=None)
 
 
-def _asked(statement: str, values: dict[str, dt.date | None]) -> list[UsageDifference]:
+def _asked(statement: str, values: dict[str, Any]) -> list[UsageDifference]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [UsageDifference(*row) for row in cursor.fetchall()]
