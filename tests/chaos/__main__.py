@@ -88,7 +88,7 @@ def _weathered(site: Site, options: argparse.Namespace) -> Storm:
     company.use(agreed, first_month, chance)
     quicken()
     address = site.start_programs()
-    theirs = [chance.sample(agreed, min(PARTNERS_OF_A_GATEWAY, len(agreed) // GATEWAYS)) for _ in range(GATEWAYS)]
+    theirs = [company.going_on_of(agreed)[n::GATEWAYS][:PARTNERS_OF_A_GATEWAY] for n in range(GATEWAYS)]
     gateways = [Gateway(address, one, seed=options.seed + n) for n, one in enumerate(theirs)]
     storm = Storm(site, agreed, gateways, drawn(options.faults, chance), chance=chance, say=say)
     storm.run(first_month)

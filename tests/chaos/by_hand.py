@@ -13,15 +13,18 @@ ZERO, ONE = Decimal(0), Decimal(1)
 Agreed = Mapping[str, Any]
 
 
-def total_by_hand(agreed: Agreed, month: dt.date, used: Mapping[str, Decimal]) -> int:
-    """Return minor units: fee and usage less discount, raised to the minimum, cut at the maximum, and the tax on it."""
+def with_tax(agreed: Agreed, net: Decimal) -> int:
+    """Return minor units; the tax is rounded once."""
+    return int(net + _whole(net * agreed.get("tax_rate", ZERO)))
+
+
+def net_by_hand(agreed: Agreed, month: dt.date, used: Mapping[str, Decimal]) -> Decimal:
+    """Return minor units before tax: fee and usage less discount, raised to the minimum, cut at the maximum."""
     share = _Share(agreed, month)
     lines = [*_fee(agreed, share), *_usage(agreed, share, used)]
     net = sum((line - _whole(line * agreed.get("discount_rate", ZERO)) for line in lines), ZERO)
     net = max(net, share.of(agreed.get("minimum_cents", 0)))
-    if "maximum_cents" in agreed:
-        net = min(net, share.of(agreed["maximum_cents"]))
-    return int(net + _whole(net * agreed.get("tax_rate", ZERO)))
+    return min(net, share.of(agreed["maximum_cents"])) if "maximum_cents" in agreed else net
 
 
 def _fee(agreed: Agreed, share: _Share) -> Iterator[Decimal]:

@@ -7,8 +7,9 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from billing_site.schedule import write_schedule
 
+BUILD = "partners.tasks.bill_due_months"
 SECONDS = {
-    "partners.tasks.bill_due_months": 3,
+    BUILD: 2,
     "partners.tasks.issue_approved_runs": 2,
     "invoices.tasks.render_documents": 2,
 }
@@ -20,7 +21,13 @@ def quicken() -> None:
     PeriodicTask.objects.update(enabled=False)
     for task, seconds in SECONDS.items():
         every, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
-        first = PeriodicTask.objects.filter(task=task).first()
-        assert first is not None, task
-        first.interval, first.crontab, first.enabled = every, None, True
+        first = PeriodicTask.objects.filter(task=task).earliest("pk")
+        first.interval, first.crontab, first.enabled = every, None, task != BUILD
         first.save()
+
+
+def let_months_be_built(*, enabled: bool) -> None:
+    """Switch the sweep that builds what is due, as a person may: late usage must not find contracts ended."""
+    task = PeriodicTask.objects.filter(task=BUILD).earliest("pk")
+    task.enabled = enabled
+    task.save()

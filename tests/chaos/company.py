@@ -7,7 +7,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -19,8 +19,10 @@ from invoices.models import Customer, Seller
 from partners.metering import NewUsage
 from partners.models import Contract, Partner
 from partners.services import record_usage
+from tests.chaos.by_hand import net_by_hand
 
 SELLERS = ("DE", "US", "JP")
+ENDPOINTS = ("/v2/deeds", "/v2/parcels")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")
 AGREED: tuple[dict[str, Any], ...] = (
     {"pricing_model": "flat", "monthly_fee_cents": 500_00, "currency": "USD"},
@@ -111,6 +113,19 @@ class Count:
     endpoint: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Requests of one day and endpoint that a product counted itself."""
+
+    key: str
+    day: dt.date
+    endpoint: str
+    requests: int
+
+
+Used = dict[str, Decimal]
+
+
 @dataclass(kw_only=True)
 class Agreement:
     """One partner, what was agreed with it, and every count that we told the site of and the site said it keeps."""
@@ -119,17 +134,31 @@ class Agreement:
     zone: ZoneInfo
     terms: dict[str, Any]
     counts: list[Count] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    used_in_time: dict[dt.date, Used] = field(default_factory=dict)
     partner: Partner = field(init=False)
     contract: Contract = field(init=False)
 
-    def used(self, month: dt.date) -> dict[str, Decimal]:
-        """Add up the counts of a month of the partner's zone on which the contract ran."""
+    def used(self, month: dt.date) -> Used:
+        """Add up what was counted on the days of a month, in the partner's zone, on which the contract ran."""
         sums = {"deed": Decimal(0), "request": Decimal(0)}
-        for one in self.counts:
-            day = one.at.astimezone(self.zone).date()
+        for day, meter, _, _, quantity in self.days():
             if day.replace(day=1) == month and day >= self.terms["start_date"]:
-                sums[one.meter] += one.quantity
+                sums[meter] += quantity
         return sums
+
+    def days(self) -> Iterator[tuple[dt.date, str, str, int, int]]:
+        """Yield day, meter, endpoint, requests and quantity of everything that was counted."""
+        for one in self.counts:
+            requests = one.quantity if one.meter == "request" else (1 if one.quantity > 0 else -1)
+            yield one.at.astimezone(self.zone).date(), one.meter, one.endpoint, requests, one.quantity
+        for batch in self.batches:
+            yield batch.day, "request", batch.endpoint, batch.requests, batch.requests
+
+    def net_late(self, month: dt.date) -> Decimal:
+        """Return what is to be asked for (below zero: given back) of a month for what was told too late, before tax."""
+        in_time = net_by_hand(self.terms, month, self.used_in_time[month])
+        return net_by_hand(self.terms, month, self.used(month)) - in_time
 
 
 def month_after(month: dt.date, months: int = 1) -> dt.date:
@@ -149,11 +178,17 @@ def agree(*, partners: int, first_month: dt.date, chance: random.Random) -> list
 
 
 def run_one_more_month(made: list[Agreement], month: dt.date) -> None:
-    """Let every contract run to the end of `month`; PostgreSQL then finds it due."""
+    """Let every contract run to the end of `month`, and note what is known of its use; PostgreSQL then finds it due."""
     end = month_after(month)
     through_faults(lambda: Contract.objects.filter(pk__in=[one.contract.pk for one in made]).update(end_date=end))
     for one in made:
         one.terms["end_date"] = end
+        one.used_in_time[month] = one.used(month)
+
+
+def going_on_of(made: list[Agreement]) -> list[Agreement]:
+    """Return the fifth of the partners that stays after the first month: a storm that lasts bills them on."""
+    return made[: max(len(made) // 5, min(len(made), 40))]
 
 
 def through_faults(do: Callable[[], Any]) -> None:
@@ -181,7 +216,7 @@ def some_counts(agreement: Agreement, month: dt.date, chance: random.Random, *, 
             meter=meter,
             quantity=chance.randint(1, 9 if meter == "deed" else 900),
             at=start.astimezone(dt.UTC) + dt.timedelta(seconds=chance.randrange(seconds) if offset is None else offset),
-            endpoint=chance.choice(("/v2/deeds", "/v2/parcels")),
+            endpoint=chance.choice(ENDPOINTS),
         )
 
 
@@ -193,6 +228,18 @@ def use(made: list[Agreement], month: dt.date, chance: random.Random) -> None:
             counts = list(islice(some_counts(one, month, chance, prefix="early"), chance.randint(1, 30)))
             record_usage(partner=one.partner, events=[_as_told(count) for count in counts], now=now)
             one.counts += counts
+
+
+def a_batch(agreement: Agreement, month: dt.date, chance: random.Random) -> Batch:
+    day = month + dt.timedelta(days=chance.randrange(28))
+    endpoint = chance.choice(ENDPOINTS)
+    return Batch(
+        key=f"batch-{chance.getrandbits(64):016x}", day=day, endpoint=endpoint, requests=chance.randint(1, 2000)
+    )
+
+
+def taken_back(count: Count) -> Count:
+    return replace(count, key=f"undo-{count.key}", quantity=-count.quantity)
 
 
 def by_partner(made: list[Agreement]) -> dict[int, Agreement]:
@@ -207,10 +254,9 @@ def counted_days(made: list[Agreement]) -> dict[tuple[int, dt.date, str, str], t
     """Return requests and quantity per partner, day, meter and endpoint, as every count adds them up."""
     sums: dict[tuple[int, dt.date, str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
     for one in made:
-        for count in one.counts:
-            key = (one.partner.pk, count.at.astimezone(one.zone).date(), count.meter, count.endpoint)
-            requests, quantity = sums[key]
-            sums[key] = (requests + (count.quantity if count.meter == "request" else 1), quantity + count.quantity)
+        for day, meter, endpoint, requests, quantity in one.days():
+            key = (one.partner.pk, day, meter, endpoint)
+            sums[key] = (sums[key][0] + requests, sums[key][1] + quantity)
     return dict(sums)
 
 

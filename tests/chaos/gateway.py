@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from partners.models import PartnerApiKey
-from tests.chaos.company import Agreement, Count, some_counts
+from tests.chaos.company import Agreement, Count, a_batch, some_counts, taken_back
 
 REPEATED = 0.1  # the share of batches that are posted once more after they were acknowledged
 
@@ -64,31 +64,70 @@ class Gateway(threading.Thread):
                     self._report(self.month)
             time.sleep(self._pause_seconds)
 
+    def report_late(self, month: dt.date) -> None:
+        """Tell of every other partner what was forgotten of a billed month, and take some of it back."""
+        with self._sending:
+            for agreement, key in self._keys[::2]:
+                self._report_events(agreement, key, month)
+                self._take_back(agreement, key, month)
+
     def _report(self, month: dt.date) -> None:
         agreement, key = self._chance.choice(self._keys)
+        {
+            "events": self._report_events,
+            "batch": self._report_batch,
+            "reversals": self._take_back,
+        }[self._chance.choices(("events", "batch", "reversals"), (7, 2, 1))[0]](agreement, key, month)
+
+    def _report_events(self, agreement: Agreement, key: str, month: dt.date) -> None:
         counts = list(islice(some_counts(agreement, month, self._chance, prefix="sent"), self._chance.randint(1, 40)))
-        body = json.dumps({"events": [_as_json(count) for count in counts]}).encode()
-        known = self._known_after_posting(body, key, expected=len(counts))
+        self._post_until_kept("usage-events", {"events": [_as_json(count) for count in counts]}, key)
         agreement.counts += counts
+
+    def _take_back(self, agreement: Agreement, key: str, month: dt.date) -> None:
+        gone = {one.key for one in agreement.counts if one.quantity < 0}
+        left = [
+            one
+            for one in agreement.counts
+            if one.quantity > 0
+            and f"undo-{one.key}" not in gone
+            and one.at.astimezone(agreement.zone).date().replace(day=1) == month
+        ]
+        wrong = [taken_back(one) for one in self._chance.sample(left, min(len(left), self._chance.randint(1, 4)))]
+        if wrong:
+            reversals = [{"idempotency_key": one.key, "reverses": one.key.removeprefix("undo-")} for one in wrong]
+            self._post_until_kept("usage-events", {"events": reversals}, key)
+            agreement.counts += wrong
+
+    def _report_batch(self, agreement: Agreement, key: str, month: dt.date) -> None:
+        batch = a_batch(agreement, month, self._chance)
+        counts = [{"day": batch.day.isoformat(), "endpoint": batch.endpoint, "requests": batch.requests}]
+        self._post_until_kept("api-usage", {"idempotency_key": batch.key, "counts": counts}, key)
+        agreement.batches.append(batch)
+
+    def _post_until_kept(self, path: str, sent: dict[str, Any], key: str) -> None:
+        """Post until the site says that it keeps all of it; now and then once more, when it must say that it knew."""
+        body = json.dumps(sent).encode()
+        known = self._known_after_posting(path, body, key)
         self.answers["batches kept"] += 1
-        self.answers["kept by a try that got no answer"] += known > 0
+        self.answers["kept by a try that got no answer"] += known
         if self._chance.random() < REPEATED:
-            assert self._known_after_posting(body, key, expected=len(counts)) == len(counts)
+            assert self._known_after_posting(path, body, key)
             self.answers["repeats, all known"] += 1
 
-    def _known_after_posting(self, body: bytes, key: str, *, expected: int) -> int:
-        """Post until the site says that it keeps every count; return how many of them it had already."""
-        while (answer := self._post(body, key)) is None:
+    def _known_after_posting(self, path: str, body: bytes, key: str) -> bool:
+        while (answer := self._post(path, body, key)) is None:
             time.sleep(0.3)
-        assert answer["recorded"] + answer["repeated"] == expected, answer
-        return int(answer["repeated"])
+        results = answer.get("results", [answer])
+        assert {result["status"] for result in results} in ({"recorded"}, {"repeated"}), answer
+        return bool(results[0]["status"] == "repeated")
 
-    def _post(self, body: bytes, key: str) -> dict[str, Any] | None:
+    def _post(self, path: str, body: bytes, key: str) -> dict[str, Any] | None:
         """Return what the site says it kept, or None when it is to be asked again."""
         door = http.client.HTTPConnection(self._netloc, timeout=30)
         headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
         try:
-            door.request("POST", "/api/v1/usage-events", body, headers)
+            door.request("POST", f"/api/v1/{path}", body, headers)
             answer = door.getresponse()
             told = answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -19,7 +19,7 @@ say = partial(print, flush=True)
 
 def tell(storm: Storm, *, seconds_in_all: float) -> int:
     """Print what hit and what is wrong; return how much is."""
-    found = {name: list(check(storm.company, storm.months)) for name, check in CHECKS.items()}
+    found = {name: list(check(storm.company)) for name, check in CHECKS.items()}
     console.print(_faults(storm.dealt))
     console.print(_findings(found))
     say(_sentences(storm, seconds_in_all))
@@ -51,7 +51,7 @@ def _sentences(storm: Storm, seconds_in_all: float) -> str:
     return "\n".join(
         (
             f"{len(storm.dealt)} faults in {storm.seconds:.0f} s, {seconds_in_all:.0f} s with all preparations.",
-            f"Billed: {', '.join(f'{month:%Y-%m}' for month in storm.months)}, {len(storm.company)} contracts each.",
+            f"Billed: {', '.join(f'{month:%Y-%m} of {count} contracts' for month, count in storm.months.items())}.",
             f"{Invoice.objects.issued().count()} invoices, {kept}, {UsageEvent.objects.count()} usage events.",
             "Posts: " + ", ".join(f"{count} {what}" for what, count in sorted(answers.items())) + ".",
             f"Ended without being killed, and started again: {ended or 'nothing'}.",

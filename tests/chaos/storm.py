@@ -13,13 +13,16 @@ import psycopg
 from django.db import connections
 from django.utils import timezone
 
+from invoices.models import CreditNote, Invoice
 from partners.enums import RunStatus
 from partners.models import BillingRun
 from partners.services import approve_run
-from partners.services.runs import NotAPreview
-from tests.chaos.company import Agreement, month_after, run_one_more_month, through_faults
+from partners.services.runs import NotAPreview, NothingToApprove
+from tests.chaos.clockwork import let_months_be_built
+from tests.chaos.company import Agreement, going_on_of, month_after, run_one_more_month, through_faults
 from tests.chaos.faults import Kind
 from tests.chaos.gateway import Gateway
+from tests.chaos.proof import unsettled
 from tests.chaos.site import Site
 
 SHARE_WHILE_ISSUING = 0.4
@@ -27,12 +30,16 @@ IN_A_ROW = 0.25  # the share of faults that come before the work has moved since
 A_MOMENT = 0.4  # the most seconds between the moment a fault is due and the fault: anywhere inside a transaction
 PATIENCE_SECONDS = 180
 _PROGRESS = """
-SELECT run.status, count(entry.id), count(*) FILTER (WHERE entry.state = 'previewed'), count(entry.invoice_id),
-       count(document.id)
-FROM partners_billingrun AS run
-JOIN partners_billingrunentry AS entry ON entry.run_id = run.id
-LEFT JOIN invoices_document AS document ON document.invoice_id = entry.invoice_id
-WHERE run.period_start = %s AND run.status <> 'canceled' GROUP BY run.id ORDER BY run.id DESC LIMIT 1
+WITH run AS (SELECT * FROM partners_billingrun WHERE period_start = %(month)s AND status <> 'canceled'),
+     paper AS (
+        SELECT invoice_id, NULL AS credit_note_id FROM partners_billedperiod WHERE period_start = %(month)s
+        UNION SELECT NULL, credit_note_id FROM partners_correction WHERE run_id IN (SELECT id FROM run))
+SELECT (SELECT status FROM run ORDER BY id DESC LIMIT 1),
+       (SELECT count(DISTINCT contract_id) FROM partners_billingrunentry WHERE run_id IN (SELECT id FROM run)),
+       (SELECT count(*) FROM partners_billedperiod WHERE period_start = %(month)s),
+       (SELECT count(*) FROM paper WHERE invoice_id IS NOT NULL OR credit_note_id IS NOT NULL),
+       (SELECT count(*) FROM invoices_document AS document
+        WHERE invoice_id IN (SELECT invoice_id FROM paper) OR credit_note_id IN (SELECT credit_note_id FROM paper))
 """
 
 
@@ -40,30 +47,30 @@ WHERE run.period_start = %s AND run.status <> 'canceled' GROUP BY run.id ORDER B
 class Progress:
     """How far a month is."""
 
-    status: str = ""
-    entries: int = 0
-    waiting: int = 0
-    invoices: int = 0
+    status: str | None = None
+    contracts: int = 0
+    billed: int = 0
+    papers: int = 0
     documents: int = 0
 
     @property
     def phase(self) -> str:
         if not self.status:
             return "build"
-        if self.status != RunStatus.ISSUED:
+        if self.status != RunStatus.ISSUED or self.billed < self.contracts:
             return "issue"
-        return "print" if self.documents < self.invoices else "done"
+        return "print" if self.documents < self.papers else "done"
 
     @property
     def done(self) -> int:
-        return self.documents if self.phase == "print" else self.entries - self.waiting
+        return self.documents if self.phase == "print" else self.billed
 
     @property
     def left(self) -> int:
-        return self.invoices - self.documents if self.phase == "print" else self.waiting
+        return self.papers - self.documents if self.phase == "print" else self.contracts - self.billed
 
     def __str__(self) -> str:
-        return f"{self.entries - self.waiting} of {self.entries} billed, {self.documents} of {self.invoices} printed"
+        return f"{self.billed} of {self.contracts} billed, {self.documents} of {self.papers} printed"
 
 
 @dataclass(frozen=True)
@@ -93,17 +100,18 @@ class Storm:
         self.left = {"issue": list(faults[:while_issuing]), "print": list(faults[while_issuing:])}
         self.planned = len(faults)
         self.dealt: list[Dealt] = []
-        self.months: list[dt.date] = []
+        self.months: dict[dt.date, int] = {}
         self.begun, self.seconds = time.monotonic(), 0.0
-        self._seen, self._step = Progress(), 0
+        self._seen, self._step, self._builds = Progress(), 0, False
 
     def run(self, first_month: dt.date) -> None:
         month = first_month
         for gateway in self.gateways:
             gateway.start()
-        while any(self.left.values()):
+        while any(self.left.values()) or list(unsettled(self.company)):
             self._bill(month)
             month = month_after(month)
+        self._until_nothing_is_left()
         for gateway in self.gateways:
             gateway.finish()
         connections.close_all()
@@ -112,9 +120,15 @@ class Storm:
     def _bill(self, month: dt.date) -> None:
         self.site.month = month
         for gateway in self.gateways:
+            gateway.report_on(None)
+        going_on = going_on_of(self.company) if self.months else self.company
+        run_one_more_month(going_on, month)
+        if self.months and any(self.left.values()):
+            for gateway in self.gateways:
+                gateway.report_late(month_after(month, -1))
+        for gateway in self.gateways:
             gateway.report_on(month_after(month))
-        run_one_more_month(self.company, month)
-        self.months.append(month)
+        self.months[month] = len(going_on)
         self._until_printed(month)
 
     def _until_printed(self, month: dt.date) -> None:
@@ -124,22 +138,35 @@ class Storm:
                 moved_at, seen = time.monotonic(), progress
             if time.monotonic() - moved_at > PATIENCE_SECONDS:
                 raise AssertionError(f"{month:%Y-%m} does not move any more: {progress}; see {self.site.var_dir}/log")
-            self._tend(month, progress)
+            self._tend(progress)
             time.sleep(0.03)
 
-    def _tend(self, month: dt.date, progress: Progress) -> None:
+    def _tend(self, progress: Progress) -> None:
         self.site.tend()
         for gateway in self.gateways:
             gateway.refuse_trouble()
-        if progress.status == RunStatus.PREVIEW:
-            _approve(month)
+        self._let_build(progress.phase != "print")
+        _approve_all()
         if self._is_time(progress):
             self._deal(progress)
 
+    def _let_build(self, is_wanted: bool) -> None:  # noqa: FBT001
+        """Late usage must not find the contracts ended, between two months: it would get final invoices."""
+        if is_wanted != self._builds:
+            through_faults(lambda: let_months_be_built(enabled=is_wanted))
+            self._builds = is_wanted
+
+    def _until_nothing_is_left(self) -> None:
+        """Wait for the last of what the calm brings: a run of final invoices, the papers of an earlier run."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while _is_something_left() and time.monotonic() < deadline:
+            self.site.tend()
+            _approve_all()
+            time.sleep(0.5)
+
     def _progress(self, month: dt.date) -> Progress:
         with suppress(psycopg.OperationalError), self.site.database() as connection:
-            row = connection.execute(_PROGRESS, [month]).fetchone()
-            return Progress(*row) if row else Progress()
+            return Progress(*connection.execute(_PROGRESS, {"month": month}).fetchone())
         return self._seen
 
     def _is_time(self, progress: Progress) -> bool:
@@ -169,12 +196,21 @@ def _queue_of(phase: str) -> str:
     return "print" if phase == "print" else "issue"
 
 
-def _approve(month: dt.date) -> None:
+def _approve_all() -> None:
     """A person approves as soon as there is something to approve, and once more where the answer got lost."""
 
     def approve() -> None:
-        for run in BillingRun.objects.of_month(month).filter(status=RunStatus.PREVIEW):
+        for run in BillingRun.objects.filter(status=RunStatus.PREVIEW):
             approve_run(run=run, now=timezone.now(), by="grace")
 
-    with suppress(NotAPreview):
+    with suppress(NotAPreview, NothingToApprove):
         through_faults(approve)
+
+
+def _is_something_left() -> bool:
+    waiting = (
+        BillingRun.objects.unfinished(),
+        Invoice.objects.awaiting_document(),
+        CreditNote.objects.awaiting_document(),
+    )
+    return any(rows.exists() for rows in waiting)

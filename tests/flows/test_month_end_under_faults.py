@@ -40,8 +40,8 @@ def test_five_faults_at_the_month_end_of_forty_partners_leave_nothing_wrong(tmp_
 def billed(db) -> list[Agreement]:
     chance = random.Random(11)  # noqa: S311 - the same company every time
     company = agree(partners=len(AGREED), first_month=MONTH, chance=chance)
-    run_one_more_month(company, MONTH)
     use(company, MONTH, chance)
+    run_one_more_month(company, MONTH)
     bill(OCTOBER, AFTER_OCTOBER)
     for invoice in Invoice.objects.issued():
         keep_document(paper=invoice)
@@ -49,7 +49,7 @@ def billed(db) -> list[Agreement]:
 
 
 def wrong(company: list[Agreement]) -> dict[str, int]:
-    found = {name: len(list(check(company, [MONTH]))) for name, check in CHECKS.items()}
+    found = {name: len(list(check(company))) for name, check in CHECKS.items()}
     return {name: count for name, count in found.items() if count}
 
 
@@ -70,6 +70,10 @@ def one_count_larger(company: list[Agreement]) -> None:
     counts[0] = replace(counts[0], quantity=counts[0].quantity + 1)
 
 
+def usage_told_too_late(company: list[Agreement]) -> None:
+    use([one for one in company if one.terms["pricing_model"] == "per_deed"][:1], MONTH, random.Random(1))  # noqa: S311
+
+
 def a_file_gone(_: list[Agreement]) -> None:
     default_storage.delete(Document.objects.earliest("pk").file_name)
 
@@ -84,6 +88,7 @@ def a_file_written_over(_: list[Agreement]) -> None:
         (dearer, {"wrong totals": 1}),
         (one_count_less, {"usage lost or counted twice": 2}),
         (one_count_larger, {"usage lost or counted twice": 3}),
+        (usage_told_too_late, {"late usage not settled": 1}),
         (a_file_gone, {"files missing, damaged or twice": 1}),
         (a_file_written_over, {"files missing, damaged or twice": 1}),
     ],
@@ -94,4 +99,5 @@ def test_the_proof_sees_harm(billed, harm: Callable[[list[Agreement]], None], fo
 
 
 def test_the_proof_misses_a_month_that_nobody_billed(billed):
-    assert len(list(CHECKS["missing"](billed, [MONTH, dt.date(2026, 11, 1)]))) == len(AGREED)
+    run_one_more_month(billed, dt.date(2026, 11, 1))
+    assert wrong(billed) == {"missing": len(AGREED)}
