@@ -36,6 +36,7 @@ MODELS = (
     {"pricing_model": "flat", "monthly_fee_cents": 250_00},
 )
 _months = count(1)
+_spent: list[float] = []
 
 
 @contextmanager
@@ -46,10 +47,8 @@ def duels() -> Iterator[list[Duel]]:
     orm = Side(f"one by one through the ORM ({ONE_BY_ONE:,}, times {CONTRACTS // ONE_BY_ONE})", _one_by_one)
     copy = Side("bare COPY of the same rows, no trigger, no foreign key", _copied)
     what = f"Issue a run of {CONTRACTS:,} contracts"
-    yield [
-        Duel(what, ours, orm, in_seconds, at_least=20),
-        Duel(what, Side("a run, every safety on", _issued), copy, in_seconds),
-    ]
+    again = Side("the same runs", _spent.pop)
+    yield [Duel(what, ours, orm, in_seconds, at_least=20), Duel(what, again, copy, in_seconds)]
 
 
 def _sign() -> None:
@@ -98,6 +97,7 @@ def _issued() -> float:
     if run.entries.billed().count() != CONTRACTS:
         msg = "Not every contract was billed."
         raise AssertionError(msg)
+    _spent.append(clock.seconds)
     return clock.seconds
 
 
@@ -156,7 +156,7 @@ def _bill_one(run: BillingRun, entry: BillingRunEntry, month: Period) -> None:
 
 def _copied() -> float:
     """Write the rows of the latest run once more, into tables that check nothing but their own columns."""
-    run, clock = BillingRun.objects.latest("pk"), CpuClock()
+    run, clock = BillingRun.objects.exclude(finished_at=None).latest("pk"), CpuClock()
     invoices = f"SELECT invoice_id FROM partners_billedperiod WHERE run_id = {run.pk}"  # noqa: S608 - a number of ours
     where = {"invoices": f"id IN ({invoices})", "invoice_lines": f"invoice_id IN ({invoices})"}
     rows = {table: _read(table, where.get(table, f"run_id = {run.pk}")) for table in TABLES}
