@@ -19,6 +19,7 @@ from invoices.querysets import InvoiceQuerySet
 
 TAX_FITS = "A line taxed at a rate needs one above zero; every other category has none."
 ONE_DISCOUNT = "Give a discount as an amount or as a percentage up to 100, not both."
+PERIOD_IN_ORDER = "Write both days of a line's period, the last not before the first, or none."
 
 
 @audited
@@ -249,6 +250,17 @@ class InvoiceLine(models.Model):
                 & ~Q(tax_category__in=UNTAXED, tax_rate__gt=0),
                 name="line_tax_fits_its_category",
                 violation_error_message=TAX_FITS,
+            ),
+            models.CheckConstraint(  # both days are asked for by name: a CHECK lets pass what compares with NULL
+                condition=Q(service_period_start=None, service_period_end=None)
+                | Q(
+                    Q(service_period_end__gt=F("service_period_start"))
+                    | Q(~Q(stripe_line_id=""), service_period_end=F("service_period_start")),  # a moment, as Stripe has
+                    service_period_start__isnull=False,
+                    service_period_end__isnull=False,
+                ),
+                name="line_period_in_order",
+                violation_error_message=PERIOD_IN_ORDER,
             ),
         ]
 

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('invoices', '0008_line_kinds'),
+        ('invoices', '0001_initial'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0004_stripe_in'),
+        ('invoices', '0001_initial'),
         ('payments', '0004_stripe_in'),
     ]
 

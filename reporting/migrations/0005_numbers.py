@@ -42,6 +42,6 @@ SELECT 'credited_equals_credit_notes', format('invoice %s', i.invoice_number)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reporting", "0004_mrr_invariant"), ("invoices", "0006_lines_and_credits")]
+    dependencies = [("reporting", "0004_mrr_invariant"), ("invoices", "0002_promises")]
 
     operations = [migrations.RunSQL(FORWARD, BEFORE)]

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from billing_site.kit.errors import is_refusal, sentence_of
 from invoices.enums import InvoiceStatus
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from invoices.models.billing import PERIOD_IN_ORDER
 from invoices.services import CreditLine, issue_credit_note, void_invoice, write_off_invoice
 from tests.back_office import a_credit_note, a_paid_invoice, signed_in, someone
 from tests.books import NOW, TODAY, a_customer, a_draft, a_seller, an_invoice
@@ -102,6 +103,41 @@ def test_a_draft_may_change_and_go():
     draft.save()
     draft.delete()
     assert not Invoice.objects.exists()
+
+
+# --- The period of a line ------------------------------------------------------------------------------------------
+
+YESTERDAY, TOMORROW = TODAY - dt.timedelta(days=1), TODAY + dt.timedelta(days=1)
+_SERVE = """
+    UPDATE invoice_lines SET (stripe_line_id, service_period_start, service_period_end) = (%s, %s, %s)
+    WHERE invoice_id = %s RETURNING service_period_start, service_period_end"""
+
+
+def _serve(stripe_line_id, start, end):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SERVE, [stripe_line_id, start, end, a_draft("1.00").pk])
+        return cursor.fetchone()
+
+
+@pytest.mark.parametrize(
+    ("stripe_line_id", "start", "end"),
+    [
+        *(("", TODAY, YESTERDAY), ("", TODAY, TODAY), ("", TODAY, None), ("", None, TODAY)),
+        *(("il_1", TODAY, YESTERDAY), ("il_1", TODAY, None), ("il_1", None, TODAY)),
+    ],
+)
+def test_no_line_is_served_backwards_or_without_end(stripe_line_id, start, end):
+    with pytest.raises(IntegrityError) as refusal:
+        _serve(stripe_line_id, start, end)
+    assert sentence_of(refusal.value) == PERIOD_IN_ORDER
+
+
+@pytest.mark.parametrize(
+    ("stripe_line_id", "start", "end"),
+    [("", None, None), ("", TODAY, TOMORROW), ("il_1", None, None), ("il_1", TODAY, TOMORROW), ("il_1", TODAY, TODAY)],
+)
+def test_a_line_is_served_forwards_and_at_stripe_for_a_moment(stripe_line_id, start, end):
+    assert _serve(stripe_line_id, start, end) == (start, end)
 
 
 # --- Every column, every way, every move ---------------------------------------------------------------------------
