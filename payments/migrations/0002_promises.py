@@ -22,7 +22,7 @@ CREATE TRIGGER payment_keeps_its_promises BEFORE UPDATE OR DELETE ON payment_his
 
 CREATE FUNCTION stripe_event_is_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' OR (NEW.event_id, NEW.type, NEW.payload, NEW.received_at) IS DISTINCT FROM (OLD.event_id, OLD.type, OLD.payload, OLD.received_at) THEN
+    IF TG_OP = 'DELETE' OR (NEW.event_id, NEW.type, NEW.payload, NEW.received_at, NEW.account, NEW.source) IS DISTINCT FROM (OLD.event_id, OLD.type, OLD.payload, OLD.received_at, OLD.account, OLD.source) THEN
         RAISE EXCEPTION 'Stripe event % is evidence; it can be neither changed nor deleted.', OLD.event_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'events_are_evidence';
     END IF;

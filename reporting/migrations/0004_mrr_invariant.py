@@ -22,6 +22,6 @@ SELECT 'mrr_equals_its_movements', format('subscription %s', s.stripe_subscripti
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reporting", "0003_revenue"), ("payments", "0005_mrr_movements")]
+    dependencies = [("reporting", "0003_revenue"), ("payments", "0002_promises")]
 
     operations = [migrations.RunSQL(FORWARD, BEFORE)]
