@@ -24,6 +24,28 @@ END $$;
 CREATE TRIGGER contract_keeps_its_terms BEFORE UPDATE OR DELETE ON api_partner_contracts
     FOR EACH ROW EXECUTE FUNCTION contract_keeps_its_terms();
 
+-- The end of a contract never moves into, or out of, a month that is billed: its days were charged as they were.
+CREATE FUNCTION contract_end_leaves_billed_months_alone() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    moved CONSTANT daterange := daterange(least(OLD.end_date, NEW.end_date),
+        CASE WHEN OLD.end_date IS NULL OR NEW.end_date IS NULL THEN NULL ELSE greatest(OLD.end_date, NEW.end_date) END);
+    billed date;
+BEGIN
+    SELECT b.period_start INTO billed FROM partners_billedperiod b LEFT JOIN invoices i ON i.id = b.invoice_id
+        WHERE b.contract_id = NEW.id AND daterange(b.period_start, b.period_end) && moved
+            AND (i.id IS NULL OR i.status <> 'void' AND i.total_cents > (
+                SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = i.id AND status = 'issued'))
+        ORDER BY b.period_start LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'The month % of contract % is billed as it ran; end the contract after it, or void or credit that invoice first.',
+            to_char(billed, 'YYYY-MM'), NEW.reference
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'contract_end_leaves_billed_months_alone';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER contract_end_leaves_billed_months_alone BEFORE UPDATE ON api_partner_contracts
+    FOR EACH ROW WHEN (OLD.end_date IS DISTINCT FROM NEW.end_date) EXECUTE FUNCTION contract_end_leaves_billed_months_alone();
+
 CREATE FUNCTION month_is_billed_again_only_when_undone() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     earlier record;
@@ -51,6 +73,97 @@ BEGIN
 END $$;
 CREATE TRIGGER usage_is_only_added BEFORE UPDATE OR DELETE ON usage_events FOR EACH ROW EXECUTE FUNCTION usage_is_only_added();
 
+CREATE FUNCTION revoked_key_stays_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.revoked AND NOT NEW.revoked THEN
+        RAISE EXCEPTION 'The key % is revoked for good. Make a new one.', OLD.prefix
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'revoked_key_stays_revoked';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER revoked_key_stays_revoked BEFORE UPDATE OF revoked ON partners_partnerapikey
+    FOR EACH ROW EXECUTE FUNCTION revoked_key_stays_revoked();
+
+-- What was approved is what is billed: a run keeps its approval, and the amounts of its entries.
+CREATE FUNCTION approved_totals_are_locked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The run of % is approved and keeps the totals that were approved. Cancel it and build a new preview.', to_char(OLD.period_start, 'YYYY-MM')
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_totals_are_locked';
+END $$;
+CREATE TRIGGER approved_totals_are_locked BEFORE UPDATE ON partners_billingrun FOR EACH ROW
+    WHEN (OLD.status IN ('approved', 'issued') AND (OLD.approved_totals, OLD.approved_by, OLD.approved_at, OLD.period_start, OLD.partner_id)
+        IS DISTINCT FROM (NEW.approved_totals, NEW.approved_by, NEW.approved_at, NEW.period_start, NEW.partner_id))
+    EXECUTE FUNCTION approved_totals_are_locked();
+
+CREATE FUNCTION approved_entries_keep_their_amounts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM partners_billingrun WHERE id = OLD.run_id AND status IN ('approved', 'issued')) THEN
+        RAISE EXCEPTION 'An approved run keeps its entries and their amounts. What it leaves out is billed by the next run of the month.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_entries_keep_their_amounts';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER approved_entries_keep_their_amounts BEFORE UPDATE ON partners_billingrunentry FOR EACH ROW
+    WHEN ((OLD.run_id, OLD.contract_id, OLD.currency, OLD.total_cents) IS DISTINCT FROM (NEW.run_id, NEW.contract_id, NEW.currency, NEW.total_cents)
+        OR (NEW.state = 'previewed' AND OLD.state <> 'previewed'))
+    EXECUTE FUNCTION approved_entries_keep_their_amounts();
+
+CREATE FUNCTION approved_runs_take_no_more_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM after_rows AS a JOIN partners_billingrun AS run ON run.id = a.run_id WHERE run.status IN ('approved', 'issued')) THEN
+        RAISE EXCEPTION 'An approved run takes no more contracts. The next run of the month bills them.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_runs_take_no_more_entries';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER approved_runs_take_no_more_entries AFTER INSERT ON partners_billingrunentry
+    REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION approved_runs_take_no_more_entries();
+
+-- What is drawn on a purchase order, and that it is never more than the order has.
+CREATE FUNCTION drawn_on_order(asked bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(invoice.total_cents - (
+        SELECT coalesce(sum(note.total_cents), 0) FROM credit_notes AS note WHERE note.invoice_id = invoice.id AND note.status = 'issued'
+    )), 0)::bigint
+    FROM invoices AS invoice
+    WHERE invoice.status <> 'void' AND invoice.id IN (
+        SELECT billed.invoice_id FROM partners_billedperiod AS billed WHERE billed.purchase_order_id = asked
+        UNION SELECT entry.invoice_id FROM partners_billingrunentry AS entry WHERE entry.purchase_order_id = asked AND entry.kind = 'final')
+$$;
+
+CREATE FUNCTION purchase_order_is_not_exceeded() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    held record;
+BEGIN
+    -- Whoever draws waits here for whoever drew; the sum below then sees what was committed.
+    SELECT * INTO held FROM partners_purchaseorder WHERE id = (to_jsonb(NEW) ->> TG_ARGV[0])::bigint FOR NO KEY UPDATE;
+    IF held.amount_cents IS NOT NULL AND drawn_on_order(held.id) > held.amount_cents THEN
+        RAISE EXCEPTION 'Purchase order % has not that much left. Enter another one, or its higher amount.', held.number
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'purchase_order_is_not_exceeded';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER purchase_order_is_not_exceeded AFTER INSERT ON partners_billedperiod DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.purchase_order_id IS NOT NULL AND NEW.invoice_id IS NOT NULL)
+    EXECUTE FUNCTION purchase_order_is_not_exceeded('purchase_order_id');
+CREATE CONSTRAINT TRIGGER purchase_order_is_not_exceeded AFTER INSERT OR UPDATE OF invoice_id, purchase_order_id ON partners_billingrunentry
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.kind = 'final' AND NEW.purchase_order_id IS NOT NULL AND NEW.invoice_id IS NOT NULL)
+    EXECUTE FUNCTION purchase_order_is_not_exceeded('purchase_order_id');
+CREATE TRIGGER purchase_order_is_not_exceeded AFTER UPDATE OF amount_cents ON partners_purchaseorder
+    FOR EACH ROW EXECUTE FUNCTION purchase_order_is_not_exceeded('id');
+
+CREATE FUNCTION drawn_order_keeps_its_parties() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM partners_billedperiod WHERE purchase_order_id = OLD.id) THEN
+        RAISE EXCEPTION 'Invoices name purchase order %: its number, partner and currency stay. Enter a new order.', OLD.number
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'drawn_order_keeps_its_parties';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER drawn_order_keeps_its_parties BEFORE UPDATE ON partners_purchaseorder FOR EACH ROW
+    WHEN ((OLD.number, OLD.partner_id, OLD.currency) IS DISTINCT FROM (NEW.number, NEW.partner_id, NEW.currency))
+    EXECUTE FUNCTION drawn_order_keeps_its_parties();
+
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON partners_billedperiod FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON partners_correction FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON partners_requestbatch FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -76,11 +189,28 @@ DROP TRIGGER only_add ON partners_requestcount;
 DROP TRIGGER only_add ON partners_requestbatch;
 DROP TRIGGER only_add ON partners_correction;
 DROP TRIGGER only_add ON partners_billedperiod;
+DROP TRIGGER drawn_order_keeps_its_parties ON partners_purchaseorder;
+DROP TRIGGER purchase_order_is_not_exceeded ON partners_purchaseorder;
+DROP TRIGGER purchase_order_is_not_exceeded ON partners_billingrunentry;
+DROP TRIGGER purchase_order_is_not_exceeded ON partners_billedperiod;
+DROP TRIGGER approved_runs_take_no_more_entries ON partners_billingrunentry;
+DROP TRIGGER approved_entries_keep_their_amounts ON partners_billingrunentry;
+DROP TRIGGER approved_totals_are_locked ON partners_billingrun;
+DROP TRIGGER revoked_key_stays_revoked ON partners_partnerapikey;
 DROP TRIGGER usage_is_only_added ON usage_events;
 DROP TRIGGER month_is_billed_again_only_when_undone ON partners_billedperiod;
+DROP TRIGGER contract_end_leaves_billed_months_alone ON api_partner_contracts;
 DROP TRIGGER contract_keeps_its_terms ON api_partner_contracts;
+DROP FUNCTION drawn_order_keeps_its_parties();
+DROP FUNCTION purchase_order_is_not_exceeded();
+DROP FUNCTION drawn_on_order(bigint);
+DROP FUNCTION approved_runs_take_no_more_entries();
+DROP FUNCTION approved_entries_keep_their_amounts();
+DROP FUNCTION approved_totals_are_locked();
+DROP FUNCTION revoked_key_stays_revoked();
 DROP FUNCTION usage_is_only_added();
 DROP FUNCTION month_is_billed_again_only_when_undone();
+DROP FUNCTION contract_end_leaves_billed_months_alone();
 DROP FUNCTION contract_keeps_its_terms();
 """
 
