@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from django.template.loader import render_to_string
 from weasyprint import HTML
 from weasyprint.urls import URLFetcher
 
+from billing_site.kit.garbage import collector_paused
 from invoices.canonical import CanonicalInvoice
 from invoices.pdf.presenting import present
 from invoices.pdf.typefaces import typography_for
@@ -33,7 +31,8 @@ def pdf_from_html(html: str) -> bytes:
     """Set a page as PDF/A-3b; addresses other than `data:` are never opened."""
     # A lone surrogate cannot be written in any file: it prints as a question mark rather than stop the run.
     source = html.encode("utf-8", "replace")
-    with _one_at_a_time, _collector_paused():
+    # Layout makes millions of boxes that live to its end: looking for garbage among them is lost time.
+    with _one_at_a_time, collector_paused():
         typography = typography_for(html)
         page = HTML(string=source.decode(), url_fetcher=URLFetcher(allowed_protocols={"data"}))
         return bytes(
@@ -49,15 +48,3 @@ def pdf_from_html(html: str) -> bytes:
 def fingerprint(pdf: bytes) -> str:
     """Return the sha256 kept beside a stored document."""
     return hashlib.sha256(pdf).hexdigest()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Layout makes millions of boxes that live to its end: looking for garbage among them is lost time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from billing_site.kit.api.keys import ServiceKeyAuthentication
 from billing_site.kit.api.parsers import StrictJSONParser
 from billing_site.kit.api.problems import CONTENT_TYPE, problem
+from billing_site.kit.garbage import collector_paused
 from partners.api.lines import Lines, LinesParser, answer_to_lines
 from partners.api.reporters import partner_of, prefix_of
 from partners.api.shapes import EVENT_EXAMPLES, FATES, MOST_EVENTS, UsageEventsIn, UsageResults
@@ -64,6 +65,7 @@ class UsageEventsView(APIView):
         return _answer(recorded(partner, _events_in(sent), prefix=prefix_of(request), now=now))
 
 
+@collector_paused()
 def recorded(partner: Partner, sent: Sequence[Any], *, prefix: str, now: dt.datetime) -> list[Result]:
     """Record what can be read of the events; return what became of each. An InvalidUsage among them is told as such."""
     reader = EventReader(now=now, api_key_prefix=prefix)

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
 
 from partners.pricing import METERS
@@ -113,10 +114,17 @@ def requests(value: object) -> int:
 
 def metadata(value: object) -> dict[str, Any]:
     """Read a small JSON object."""
-    if not isinstance(value, dict) or (value and len(json.dumps(value).encode()) > MOST_METADATA):
+    if not isinstance(value, dict) or (value and len(as_json(value)) > MOST_METADATA):
         msg = f"Write a JSON object of at most {MOST_METADATA} bytes."
         raise ValueError(msg)
     return value
+
+
+def as_json(metadata: Mapping[str, Any]) -> str:
+    """Write metadata as ASCII. Most are a few texts: those are written here, because an encoder costs more to make."""
+    if {*map(type, metadata), *map(type, metadata.values())} - {str}:
+        return json.dumps(metadata)
+    return "{" + ", ".join([f"{_quoted(name)}: {_quoted(value)}" for name, value in metadata.items()]) + "}"
 
 
 def _instant(value: object) -> datetime:
@@ -124,7 +132,8 @@ def _instant(value: object) -> datetime:
         msg = "Write an instant with its offset, such as 2026-10-31T23:30:00Z."
         raise ValueError(msg)
     try:
-        return datetime.fromisoformat(value).astimezone(UTC)
+        instant = datetime.fromisoformat(value)
+        return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         msg = f"{value} is no instant of the calendar."
         raise ValueError(msg) from None

@@ -7,7 +7,6 @@ with the same events never wait for each other in a ring), and what was really i
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from django.db import connection
 from billing_site.kit.errors import Refused
 from partners.metering import NewUsage, RequestCount
 from partners.metering.counts import REQUEST
+from partners.metering.fields import as_json
 
 _ROOM = """
 CREATE TEMPORARY TABLE IF NOT EXISTS sent_usage (
@@ -108,10 +108,9 @@ def add_counts(*, partner_id: int, counts: Iterable[RequestCount], is_reversal: 
 
 def _row(identity: str, event: NewUsage, reverses: str, zone: ZoneInfo) -> tuple[str, ...]:
     key, event_type, occurred_at, quantity, user_id, prefix, endpoint, resource_id, metadata = event
-    body = json.dumps(metadata) if metadata else "{}"
     return (
-        identity, key, event_type, occurred_at.isoformat(), str(quantity), user_id, prefix, endpoint, resource_id, body,
-        reverses, occurred_at.astimezone(zone).date().isoformat(),
+        identity, key, event_type, occurred_at.isoformat(), str(quantity), user_id, prefix, endpoint, resource_id,
+        as_json(metadata), reverses, occurred_at.astimezone(zone).date().isoformat(),
     )  # fmt: skip
 
 

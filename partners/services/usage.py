@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from billing_site.kit.garbage import collector_paused
 from partners.metering import NewUsage, Reversal, identity
 from partners.models import Partner, UsageEvent
 from partners.services.archived import ARCHIVED, archived_spans
@@ -45,6 +46,7 @@ class UsageOutcome(NamedTuple):
         return sum(item.fate == fate for item in self.items)
 
 
+@collector_paused()
 @transaction.atomic
 def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) -> UsageOutcome:
     """Record each event once, whoever sends it again; a key that comes with another body is in conflict, not counted.

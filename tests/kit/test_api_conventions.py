@@ -183,6 +183,38 @@ def test_what_is_sound_is_read_as_it_was_written(value):
     assert parsers.parse_json(json.dumps(value).encode()) == value
 
 
+ODD_NAMES = st.sampled_from(["a", "b", '":', '\\":', " :", "\t:"])
+OBJECTS = st.recursive(
+    ODD_NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(ODD_NAMES, inner), max_size=3).map(tuple),
+    max_leaves=9,
+)
+
+
+def as_text(value, colon):
+    """Write JSON in which a tuple of pairs is an object, and a key may stand there twice."""
+    if isinstance(value, tuple):
+        return "{" + ",".join(json.dumps(name) + colon + as_text(inner, colon) for name, inner in value) + "}"
+    return json.dumps(value) if isinstance(value, str) else f"[{','.join(as_text(inner, colon) for inner in value)}]"
+
+
+def repeats_a_key(value):
+    if isinstance(value, tuple):
+        names = [name for name, _ in value]
+        return len(set(names)) < len(names) or any(repeats_a_key(inner) for _, inner in value)
+    return isinstance(value, list) and any(map(repeats_a_key, value))
+
+
+@given(OBJECTS, st.sampled_from([":", ": ", " :", "\t\r\n : "]))
+def test_a_key_that_stands_there_twice_is_refused_however_it_is_written(value, colon):
+    text = as_text(value, colon)
+    if repeats_a_key(value):
+        with pytest.raises(ParseError, match="stands there twice"):
+            parsers.parse_json(text.encode())
+    else:
+        assert parsers.parse_json(text.encode()) == json.loads(text)
+
+
 @given(st.binary(max_size=60))
 def test_no_bytes_make_the_reader_fail_otherwise(body):
     with suppress(ParseError):

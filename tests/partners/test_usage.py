@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,9 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connections
 from django.db.models import Sum
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing_site.kit.periods import Period
 from partners.metering import CountsBatch, InvalidUsage, NewUsage, RequestCount, read_event
+from partners.metering.fields import as_json
 from partners.models import ApiUsage, UsageEvent
 from partners.services import UnknownTimeZone, record_counts, record_usage, usage_without_contract
 from tests.partners.agreements import AFTER_OCTOBER, a_contract, a_partner, use
@@ -180,3 +184,8 @@ def test_what_nobody_priced_is_refused():
     assert refused(user_id="a\nb", metadata={"a": "x" * 5000}).keys() == {"user_id", "metadata"}
     with pytest.raises(InvalidUsage, match="JSON object"):
         read_event(7, now=AFTER_OCTOBER)
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.lists(st.text()), max_size=3))
+def test_metadata_is_written_as_json_writes_it(metadata):
+    assert as_json(metadata) == json.dumps(metadata)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from typing import IO, Any, Self
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
+
+from billing_site.kit.garbage import collector_paused
 
 MOST_BYTES = 2 * 2**20
 MOST_LEVELS = 20
@@ -39,28 +42,51 @@ class StrictJSONParser(BaseParser):
         body = stream.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise ParseError(f"The body is larger than {MOST_BYTES} bytes; send it in parts.")
-        return parse_json(body)
+        with collector_paused():
+            return parse_json(body)
 
 
 def parse_json(body: bytes) -> Any:
     """Read one JSON document; raise ParseError with a sentence."""
     try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=WrittenFloat
-        )
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_no_constant, parse_float=WrittenFloat)
+        if _may_repeat_a_key(text, _keys_in(value)):
+            json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start} is invalid.") from error
     except RecursionError as error:
         raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.") from error
     except ValueError as error:
         raise ParseError(f"The body is not valid JSON: {error}.") from error
-    may_hold_odd_text = b"\\u" in body  # what cannot be stored passes UTF-8 and JSON only as an escape
-    for found, level in _walk(value, texts=may_hold_odd_text):
-        if level > MOST_LEVELS:
-            raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.")
-        if isinstance(found, str):
-            _check_text(found)
+    if b"\\u" in body:  # what cannot be stored passes UTF-8 and JSON only as an escape
+        for found in _walk(value):
+            if isinstance(found, str):
+                _check_text(found)
     return value
+
+
+def _keys_in(value: Any) -> int:
+    """Count the keys of all objects, a level at a time: deep JSON must not need a deep stack."""
+    keys, level = 0, [value]
+    for _ in range(MOST_LEVELS + 1):
+        objects = [found for found in level if type(found) is dict]
+        lists = [found for found in level if type(found) is list]
+        if not objects and not lists:
+            return keys
+        keys += sum(map(len, objects))
+        level = [*chain.from_iterable(found.values() for found in objects), *chain.from_iterable(lists)]
+    if any(isinstance(found, dict | list) for found in level):
+        raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.")
+    return keys
+
+
+def _may_repeat_a_key(text: str, keys: int) -> bool:
+    """Tell cheaply when no key was lost to a later one of its name: as many are written as were kept.
+
+    Every key ends with a quote and a colon. A text may hold those too, and blanks may part them: then look closely.
+    """
+    return text.count('":') != keys or any(f"{blank}:" in text for blank in " \t\n\r")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -76,21 +102,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _walk(value: Any, *, texts: bool) -> Iterator[tuple[Any, int]]:
-    """Visit every object and list with its depth, without recursion; with `texts`, every key and value too."""
-    waiting = [(value, 0)]
+def _walk(value: Any) -> Iterator[Any]:
+    """Visit every object and list, every key and value, without recursion."""
+    waiting = [value]
     while waiting:
-        found, level = waiting.pop()
-        yield found, level
-        if level > MOST_LEVELS:
-            return
+        found = waiting.pop()
+        yield found
         if isinstance(found, dict):
-            inside: Iterable[Any] = (part for pair in found.items() for part in pair) if texts else found.values()
+            waiting.extend(part for pair in found.items() for part in pair)
         elif isinstance(found, list):
-            inside = found
-        else:
-            continue
-        waiting.extend((inner, level + 1) for inner in inside if texts or isinstance(inner, dict | list))
+            waiting.extend(found)
 
 
 def _check_text(text: str) -> None:
