@@ -30,6 +30,11 @@ from partners.services import (
 from partners.services.zones import zone_named
 from partners.tasks import issue_approved_runs, mail_runs
 
+_SWITCHES = {  # of an approval, with the permission each needs
+    "issues": ("issue it", "partners.issue_billingrun"),
+    "sends": ("send its invoices", "partners.send_billingrun"),
+}
+
 
 class MonthForm(QuestionForm):
     explanation = (
@@ -74,7 +79,10 @@ class MonthForm(QuestionForm):
 
 
 class ApproveForm(QuestionForm):
-    """Shows what is approved; where that changed meanwhile, nothing is, and the new totals are shown."""
+    """Shows what is approved; where that changed meanwhile, nothing is, and the new totals are shown.
+
+    To issue and to send are decisions of their own: who may not take them has no switch for them.
+    """
 
     seen = forms.JSONField(required=False)
     issues = forms.BooleanField(
@@ -88,6 +96,19 @@ class ApproveForm(QuestionForm):
         super().__init__(*args, row=row, **options)
         self.fields["seen"].widget = forms.HiddenInput()
         self._show(row.entries.waiting().totals())
+        self.missing = [name for name, (_, code) in _SWITCHES.items() if not self.user.has_perm(code)]
+        for name in self.missing:
+            del self.fields[name]
+
+    def clean(self) -> dict[str, Any]:
+        asked: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.missing:
+            if self.data.get(name):
+                self.add_error(None, f"You may approve this run, not {_SWITCHES[name][0]}; somebody else decides that.")
+        if not isinstance(asked.get("seen"), dict):
+            self._show_again()
+            self.add_error(None, "Nothing is approved unseen: look at these totals, then press Approve once more.")
+        return asked
 
     def carry_out(self, *, by: str) -> str:
         asked = self.cleaned_data
@@ -97,16 +118,19 @@ class ApproveForm(QuestionForm):
                 now=timezone.now(),
                 by=by,
                 seen=asked["seen"],
-                issues=asked["issues"],
-                sends=asked["sends"],
+                issues=asked.get("issues", False),
+                sends=asked.get("sends", False),
             )
         except TotalsChanged:
-            seen = self.fields["seen"].prepare_value(self.initial["seen"])
-            self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
+            self._show_again()
             raise
         if run.issue_asked_at:
             transaction.on_commit(lambda: nudge(issue_approved_runs))
         return f"{amounts_text(run.approved_totals)} may be billed."
+
+    def _show_again(self) -> None:
+        seen = self.fields["seen"].prepare_value(self.initial["seen"])
+        self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
 
     def _show(self, totals: dict[str, int]) -> None:
         out = self.row.entries.left_out().count()

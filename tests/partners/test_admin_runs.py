@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -28,6 +30,11 @@ def pressed(client, row, name: str, **typed):
     return client.post(button_of(row, name), typed)
 
 
+def approved(client, run: BillingRun, **switches):
+    """Approve what the page shows."""
+    return pressed(client, run, "approve", seen=json.dumps(run.entries.waiting().totals()), **switches)
+
+
 def shown(client, row, query: str = "") -> str:
     return client.get(page_of(row) + query).content.decode()
 
@@ -38,7 +45,7 @@ def test_a_month_is_previewed_approved_issued_by_the_worker_and_sent(finance_man
     finance_manager.post(f"{RUNS}preview-a-month/", {"month": "2026-10"})
     run = BillingRun.objects.get()
     assert "$24.00" in shown(finance_manager, run)
-    pressed(finance_manager, run, "approve")
+    approved(finance_manager, run)
     assert issue_approved_runs() == "no approved run waits"
     pressed(finance_manager, run, "issue")
     pressed(finance_manager, run, "issue")
@@ -63,8 +70,36 @@ def test_the_approval_shows_the_totals_and_locks_them(finance_manager):
     run.refresh_from_db()
     assert (run.approved_totals, run.sends) == ({"EUR": 500_00, "USD": 24_00}, True)
     assert run.issue_asked_by == run.approved_by
-    again = pressed(finance_manager, run, "approve", issues="on").content.decode()
+    again = approved(finance_manager, run, issues="on").content.decode()
     assert "only a preview can be approved" in again
+
+
+@pytest.mark.parametrize(
+    ("switch", "said"), [("issues", "not issue it; somebody else"), ("sends", "not send its invoices; somebody else")]
+)
+def test_who_may_only_approve_neither_issues_nor_sends_by_it(switch, said):
+    client = signed_in(someone("", "partners.view_billingrun", "partners.approve_billingrun"))
+    a_contract("flat")
+    run = preview()
+    question = client.get(button_of(run, "approve")).content.decode()
+    assert ('name="issues"' in question, 'name="sends"' in question) == (False, False)
+    assert said in approved(client, run, **{switch: "on"}).content.decode()
+    run.refresh_from_db()
+    assert run.status == "preview"
+    approved(client, run)
+    run.refresh_from_db()
+    assert (run.status, run.issue_asked_at, run.sends) == ("approved", None, False)
+
+
+@pytest.mark.parametrize("seen", [{}, {"seen": "[1]"}, {"seen": "5"}, {"seen": "null"}, {"seen": "{"}])
+def test_nothing_is_approved_unseen(finance_manager, seen):
+    a_contract("flat")
+    run = preview()
+    answer = pressed(finance_manager, run, "approve", **seen).content.decode()
+    assert "look at these totals, then press Approve once more" in answer
+    assert "&quot;USD&quot;: 50000" in answer
+    run.refresh_from_db()
+    assert run.status == "preview"
 
 
 def test_totals_that_changed_meanwhile_are_shown_before_they_are_approved(finance_manager):
@@ -162,7 +197,7 @@ def test_a_preview_is_not_issued_and_an_issued_run_not_canceled(finance_manager)
     a_contract("flat")
     run = preview()
     assert "approve its preview first" in pressed(finance_manager, run, "issue").content.decode()
-    pressed(finance_manager, run, "approve", issues="on")
+    approved(finance_manager, run, issues="on")
     issue_approved_runs()
     assert "cannot be canceled" in pressed(finance_manager, run, "cancel").content.decode()
 

@@ -56,9 +56,9 @@ class QuestionForm(forms.Form):
     explanation = ""
     is_one_transaction = True  # a service of many transactions says no, so that a crash costs only the last
 
-    def __init__(self, *args: Any, row: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, row: Any, user: Any = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.row = row
+        self.row, self.user = row, user
         self.instance = row  # money fields read their currency from it
         for field in self.fields.values():
             _dress(field)
@@ -84,7 +84,7 @@ def asking(
             raise PermissionDenied
         rows = model_admin.get_queryset(request)
         row = None if object_id is None else get_object_or_404(rows, pk=unquote(object_id))
-        asked = form(request.POST if request.method == "POST" else None, row=row)
+        asked = form(request.POST if request.method == "POST" else None, row=row, user=request.user)
         if request.method == "POST" and asked.is_valid():
             answer = _answer(asked, request)
             if isinstance(answer, ShownOnce):
