@@ -179,7 +179,7 @@ def _discounts(
     own = [_own_discount(line, price) for line, price in zip(lines, priced, strict=True)]
     after_own = [price - discount for price, discount in zip(priced, own, strict=True)]
     whole = sum(after_own)
-    shared = document_cents or round_half_up(Fraction(document_rate) * whole)
+    shared = document_cents or _part_of(whole, document_rate)
     _refuse_more_than_all(shared, whole)
     if not shared:
         return own
@@ -188,9 +188,13 @@ def _discounts(
 
 
 def _own_discount(line: LineDraft, price: int) -> int:
-    discount = line.discount_cents or round_half_up(Fraction(line.discount_rate) * price)
+    discount = line.discount_cents or _part_of(price, line.discount_rate)
     _refuse_more_than_all(discount, price)
     return discount
+
+
+def _part_of(price: int, rate: Decimal) -> int:
+    return round_half_up(Fraction(rate) * price) if rate else 0
 
 
 def _refuse_two_discounts(cents: int, rate: Decimal) -> None:
@@ -236,6 +240,8 @@ def _is_fraction(rate: Decimal) -> bool:
 def _rounded_together(parts: Sequence[Fraction]) -> list[int]:
     """Round the sum once, then hand the units out by largest remainder; parts of either sign are welcome."""
     whole = round_half_up(sum(parts, Fraction(0)))
+    if len(parts) == 1 or not any(parts):
+        return [whole] * len(parts)
     if whole < 0:
         return [-part for part in _rounded_together([-part for part in parts])]
     shares = [floor(part) for part in parts]

@@ -69,8 +69,9 @@ class Money:
     @classmethod
     def priced(cls, quantity: Decimal, unit_price: Decimal, currency: str, package_size: int = 1) -> Money:
         """Price a quantity at so many major units per package, rounding half up once."""
-        exact = _exact(quantity) * _exact(unit_price) / package_size
-        return cls(round_half_up(exact * 10 ** exponent(currency)), currency)
+        many, price = _exact(quantity), _exact(unit_price)
+        top = many.numerator * price.numerator * 10 ** exponent(currency)
+        return cls(round_half_up(Fraction(top, many.denominator * price.denominator * package_size)), currency)
 
     @property
     def major(self) -> Decimal:
@@ -162,11 +163,14 @@ def total(moneys: Iterable[Money], currency: str) -> Money:
 def round_half_up(value: Decimal | Fraction) -> int:
     """Round to a whole number, halves away from zero, so that a credit mirrors its invoice."""
     exact = _exact(value)
-    size = (2 * abs(exact.numerator) + exact.denominator) // (2 * exact.denominator)
-    return -size if exact < 0 else size
+    top, bottom = exact.numerator, exact.denominator
+    size = (2 * abs(top) + bottom) // (2 * bottom)
+    return -size if top < 0 else size
 
 
 def _exact(value: int | Decimal | Fraction) -> Fraction:
+    if type(value) is Fraction:
+        return value
     if not isinstance(value, int | Decimal | Fraction):
         msg = f"{value!r} is not exact: write it as a Decimal."
         raise NotMinorUnits(msg)

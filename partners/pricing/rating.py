@@ -68,7 +68,7 @@ class RatedLine:
     @property
     def discount_cents(self) -> int:
         """What comes off, as the invoice works it out."""
-        return round_half_up(Fraction(self.discount_rate) * self.amount_cents)
+        return round_half_up(Fraction(self.discount_rate) * self.amount_cents) if self.discount_rate else 0
 
     @property
     def net_cents(self) -> int:

@@ -88,7 +88,7 @@ class Preview:
 
     def facts_as_json(self) -> list[dict[str, Any]]:
         """Return the lines without words: what a line says follows from its facts."""
-        return [{"net_cents": line.net_cents, **plain(asdict(line))} for line in self.lines]
+        return [{"net_cents": line.net_cents, **plain(_fields_of(line))} for line in self.lines]
 
     def corrections_as_json(self) -> list[dict[str, Any]]:
         """Return the late usage it settles, as a run keeps it."""
@@ -296,6 +296,12 @@ def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[
         .annotate(total=Sum("invoice__total_cents", default=0))
     )
     return dict(rows)
+
+
+def _fields_of(line: RatedLine) -> dict[str, Any]:
+    """Say what `asdict` says, which copies each number with care."""
+    facts = {name: getattr(line, name) for name in line.__dataclass_fields__}
+    return facts | {"tier": line.tier and asdict(line.tier), "proration": asdict(line.proration)}
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

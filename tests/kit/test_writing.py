@@ -1,0 +1,38 @@
+"""Rows written together are the rows that are saved one by one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from billing_site.kit.writing import insert_rows
+from invoices.enums import TaxCategory
+from invoices.models import InvoiceLine
+from tests.books import a_draft
+
+pytestmark = pytest.mark.django_db
+
+
+def _line(**fields):
+    given = {"description": "Deeds", "unit_price": Decimal("2.40"), "tax_category": TaxCategory.ZERO}
+    return InvoiceLine(invoice=a_draft(), service_period_start=dt.date(2026, 10, 1), **given | fields)
+
+
+def test_a_row_written_in_a_block_reads_as_one_that_is_saved():
+    block, alone = _line(position=7), _line(position=7)
+    insert_rows(InvoiceLine, [block])
+    alone.save()
+    written, saved = InvoiceLine.objects.filter(position=7).order_by("pk").values()
+    own = {"id", "invoice_id"}
+    assert {name: written[name] for name in written if name not in own} == {
+        name: saved[name] for name in saved if name not in own
+    }
+    assert written["tax_category"] == "Z"
+
+
+def test_a_number_nobody_can_pay_is_refused_in_a_block_too():
+    with pytest.raises(ValidationError):
+        insert_rows(InvoiceLine, [_line(position=7, unit_price=Decimal("NaN"))])
