@@ -17,10 +17,9 @@ from partners.api.reporters import partner_of, prefix_of
 from partners.api.shapes import COUNT_EXAMPLES, RequestCountsIn, RequestCountsOut
 from partners.keys import MayReportUsage, PartnerKeyAuthentication
 from partners.metering import InvalidUsage, read_batch
+from partners.metering.repeats import CONFLICT
 from partners.services import record_counts
 from partners.services.zones import zone_named
-
-_CONFLICT = "This idempotency key was used with another body; nothing was counted."
 
 
 class ApiUsageView(APIView):
@@ -46,9 +45,9 @@ class ApiUsageView(APIView):
             batch = read_batch(sent, today=now.astimezone(zone).date(), api_key_prefix=prefix_of(request))
         except InvalidUsage as error:
             return _refused(400, "invalid", "The batch could not be read; nothing was counted.", error.errors)
-        outcome = record_counts(partner=partner, batch=batch, now=now)
+        outcome = record_counts(partner=partner, batch=batch, now=now, reported_by=prefix_of(request))
         if outcome.fate == "conflict":
-            return _refused(409, "usage-conflict", _CONFLICT, {})
+            return _refused(409, "usage-conflict", CONFLICT, {})
         body = {
             "id": outcome.id,
             "idempotency_key": outcome.idempotency_key,

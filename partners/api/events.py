@@ -24,10 +24,10 @@ from partners.api.reporters import partner_of, prefix_of
 from partners.api.shapes import EVENT_EXAMPLES, FATES, MOST_EVENTS, UsageEventsIn, UsageResults
 from partners.keys import MayReportUsage, PartnerKeyAuthentication
 from partners.metering import EventReader, InvalidUsage
+from partners.metering.repeats import CONFLICT
 from partners.models import Partner
 from partners.services import UsageItem, record_usage
 
-_CONFLICT = "This idempotency key was used with another body; nothing was counted."
 Result = dict[str, Any]
 
 
@@ -77,7 +77,7 @@ def recorded(partner: Partner, sent: Sequence[Any], *, prefix: str, now: dt.date
             told.append(None)
         except InvalidUsage as error:
             told.append(_invalid(one, error))
-    items = iter(record_usage(partner=partner, events=events, now=now).items)
+    items = iter(record_usage(partner=partner, events=events, now=now, reported_by=prefix).items)
     return [_result(next(items)) if result is None else result for result in told]
 
 
@@ -122,7 +122,7 @@ def _refusal(body: dict[str, Any]) -> Response:
         detail = "No event could be counted; see each result."
         told = problem(status=400, code="invalid", detail=detail, errors=list(_places(body)))
     else:
-        told = problem(status=409, code="usage-conflict", detail=_CONFLICT)
+        told = problem(status=409, code="usage-conflict", detail=CONFLICT)
     return Response({**told, **body, "status": told["status"]}, status=told["status"], content_type=CONTENT_TYPE)
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from billing_site.kit.errors import Refused
 from partners.metering import CountsBatch, CountsReversal, RequestCount, identity
 from partners.metering.batches import sha256_of
+from partners.metering.repeats import count_the_same
 from partners.models import Partner, RequestBatch
 from partners.models import RequestCount as CountRow
 from partners.services.archived import ARCHIVED, archived_spans
@@ -37,9 +38,12 @@ class BatchOutcome(NamedTuple):
 
 
 @transaction.atomic
-def record_counts(*, partner: Partner, batch: CountsBatch | CountsReversal, now: dt.datetime) -> BatchOutcome:
+def record_counts(
+    *, partner: Partner, batch: CountsBatch | CountsReversal, now: dt.datetime, reported_by: str | None = None
+) -> BatchOutcome:
     """Record a batch once, whoever sends it again; a key that comes with another body is in conflict, not counted.
 
+    Where the prefix of the key that reports, `reported_by`, is all that differs, the batch is a repeat.
     Raises ArchivedMonth, and NothingToReverse for a key that names no batch or one that was taken back.
     """
     (hold_usage if isinstance(batch, CountsReversal) else share_usage)(partner)
@@ -53,18 +57,21 @@ def record_counts(*, partner: Partner, batch: CountsBatch | CountsReversal, now:
             known = RequestBatch.objects.filter(pk=known_by).first()
             if known is None:
                 raise
-    return _known(partner, known, batch, now)
-
-
-def _known(
-    partner: Partner, known: RequestBatch, batch: CountsBatch | CountsReversal, now: dt.datetime
-) -> BatchOutcome:
-    if known.body_sha256 == sha256_of(batch.body):
+    if _is_repeat(known, batch, reported_by):
         requests = sum(count.requests for count in known.counts.all())
-        return BatchOutcome(str(known.pk), batch.idempotency_key, "repeated", requests)
-    found = [Contradiction(str(known.pk), batch.idempotency_key, batch.body)]
+        return BatchOutcome(known_by, batch.idempotency_key, "repeated", requests)
+    found = [Contradiction(known_by, batch.idempotency_key, batch.body)]
     keep_contradictions(partner=partner, found=found, now=now)
-    return BatchOutcome(str(known.pk), batch.idempotency_key, "conflict", 0)
+    return BatchOutcome(known_by, batch.idempotency_key, "conflict", 0)
+
+
+def _is_repeat(known: RequestBatch, batch: CountsBatch | CountsReversal, reported_by: str | None) -> bool:
+    if known.body_sha256 == sha256_of(batch.body):
+        return True
+    if isinstance(batch, CountsReversal) or known.reverses_id is not None:
+        return False
+    kept = known.counts.values_list("day", "requests", "api_key_prefix", "endpoint")
+    return count_the_same(batch.counts, [RequestCount(*count) for count in kept], reported_by=reported_by)
 
 
 def _recorded(partner: Partner, known_by: str, batch: CountsBatch | CountsReversal) -> BatchOutcome:

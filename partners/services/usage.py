@@ -12,6 +12,7 @@ from django.db import transaction
 
 from billing_site.kit.garbage import collector_paused
 from partners.metering import NewUsage, Reversal, identity
+from partners.metering.repeats import CONFLICT, says_the_same
 from partners.models import Partner, UsageEvent
 from partners.services.archived import ARCHIVED, archived_spans
 from partners.services.rollup import add_events, add_reversals
@@ -21,7 +22,6 @@ from partners.services.zones import zone_named
 
 Fate = Literal["recorded", "repeated", "conflict", "refused"]
 Sent = NewUsage | Reversal
-_CONFLICT = "This idempotency key was used with another body; nothing was counted."
 _UNKNOWN = "No event of yours has this key, or it is archived; nothing was taken back."
 _OF_A_REVERSAL = "This key is a reversal itself; send the event again under a new key instead."
 _TAKEN_BACK = "This event was taken back already, by the key {key}."
@@ -48,11 +48,14 @@ class UsageOutcome(NamedTuple):
 
 @collector_paused()
 @transaction.atomic
-def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) -> UsageOutcome:
+def record_usage(
+    *, partner: Partner, events: Sequence[Sent], now: dt.datetime, reported_by: str | None = None
+) -> UsageOutcome:
     """Record each event once, whoever sends it again; a key that comes with another body is in conflict, not counted.
 
-    Events come before what takes them back, wherever they stand in the batch. Raises UnknownTimeZone when the
-    partner's days cannot be cut.
+    Events come before what takes them back, wherever they stand in the batch. `reported_by` is the prefix of the key
+    that reports: where that is all that differs, the event is a repeat, because keys are rotated.
+    Raises UnknownTimeZone when the partner's days cannot be cut.
     """
     sent = [(identity(partner.pk, event.idempotency_key), event) for event in events]
     firsts: dict[str, Sent] = {}
@@ -61,7 +64,7 @@ def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) 
     plain = {i: event for i, event in firsts.items() if type(event) is NewUsage}
     taking_back = {i: event for i, event in firsts.items() if type(event) is Reversal}
     (hold_usage if taking_back else share_usage)(partner)
-    batch = _Batch(partner, _zone_of(partner), now)
+    batch = _Batch(partner, _zone_of(partner), now, reported_by)
     batch.add(plain)
     batch.take_back(taking_back)
     items = tuple(batch.items(sent, firsts))
@@ -72,8 +75,8 @@ def record_usage(*, partner: Partner, events: Sequence[Sent], now: dt.datetime) 
 class _Batch:
     """The work on one batch: which of its events were known, and why some were refused."""
 
-    def __init__(self, partner: Partner, zone: ZoneInfo, now: dt.datetime) -> None:
-        self.partner, self.zone, self.now = partner, zone, now
+    def __init__(self, partner: Partner, zone: ZoneInfo, now: dt.datetime, reported_by: str | None) -> None:
+        self.partner, self.zone, self.now, self.reported_by = partner, zone, now, reported_by
         self.refused: dict[str, str] = {}
         self.known: dict[str, UsageEvent] = {}
 
@@ -116,7 +119,7 @@ class _Batch:
             elif self._is_repeat(i, event, firsts[i]):
                 yield UsageItem(i, key, "repeated")
             else:
-                yield UsageItem(i, key, "conflict", _CONFLICT)
+                yield UsageItem(i, key, "conflict", CONFLICT)
 
     def keep_conflicts(self, sent: Sequence[tuple[str, Sent]], items: Sequence[UsageItem]) -> None:
         found = [
@@ -132,7 +135,7 @@ class _Batch:
             return event == first
         if isinstance(event, Reversal):
             return str(kept.reverses) == identity(self.partner.pk, event.reverses)
-        return kept.reverses is None and event == _as_sent(kept)
+        return kept.reverses is None and says_the_same(event, _as_sent(kept), reported_by=self.reported_by)
 
     def _remember(self, identities: object) -> None:
         self.known |= _events(identities)

@@ -95,6 +95,21 @@ def test_after_a_rotation_both_keys_work_until_the_moment_and_then_the_new_one_a
     assert set(UsageEvent.objects.values_list("idempotency_key", flat=True)) == {"a", "b", "d"}
 
 
+def test_what_was_reported_with_the_old_key_is_a_repeat_with_the_new_one(made):
+    fresh = rotate_key(key=made.key, works_until=IN_A_WEEK, now=NOW)
+    assert [reported(secret, "a").status_code for secret in (made.secret, fresh.secret)] == [201, 200]
+    body = json.dumps({"idempotency_key": "b", "counts": [{"day": "2026-10-15", "requests": 5}]})
+    told = [
+        Client()
+        .post(
+            "/api/v1/api-usage", body, content_type="application/json", headers={"Authorization": f"Api-Key {secret}"}
+        )
+        .status_code
+        for secret in (made.secret, fresh.secret)
+    ]
+    assert told == [201, 200]
+
+
 def test_a_rotated_key_has_one_successor_however_often_somebody_clicks(made):
     fresh = rotate_key(key=made.key, works_until=IN_A_WEEK, now=NOW)
     with pytest.raises(AlreadyRotated, match=f"{fresh.key.prefix} takes its place"):
