@@ -27,6 +27,7 @@ from tests.books import a_customer
 BASE = 1_000_000
 BATCH, CALL = 50_000, 1_000
 CALLS = 10
+DAY = 86_400  # seconds
 _numbers = count()
 _COLUMNS = (
     "id, partner_id, idempotency_key, event_type, occurred_at, quantity, user_id, api_key_prefix, endpoint, "
@@ -123,7 +124,7 @@ def _events(number: int) -> Iterator[NewUsage]:
         yield NewUsage(
             idempotency_key=f"deed-{n:09}",
             event_type="deed" if n % 4 else "request",
-            occurred_at=NOW - dt.timedelta(seconds=n * 7919 % 2_592_000),
+            occurred_at=NOW - dt.timedelta(seconds=n * 7919 % DAY),  # a feed reports what happened lately
             quantity=Decimal(1),
             user_id=f"usr_{n % 4000}",
             api_key_prefix=f"pk_{n % 4}",
