@@ -122,9 +122,10 @@ def metadata(value: object) -> dict[str, Any]:
 
 def as_json(metadata: Mapping[str, Any]) -> str:
     """Write metadata as ASCII. Most are a few texts: those are written here, because an encoder costs more to make."""
-    if {*map(type, metadata), *map(type, metadata.values())} - {str}:
+    try:
+        return "{" + ", ".join([f"{_quoted(name)}: {_quoted(value)}" for name, value in metadata.items()]) + "}"
+    except TypeError:  # not only texts
         return json.dumps(metadata)
-    return "{" + ", ".join([f"{_quoted(name)}: {_quoted(value)}" for name, value in metadata.items()]) + "}"
 
 
 def _instant(value: object) -> datetime:
