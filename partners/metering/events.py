@@ -25,12 +25,11 @@ KNOWN_FIELDS: Final = frozenset({*_FIXED, "occurred_at", "reverses"})
 
 
 class EventReader:
-    """Reads events as sent; `oldest` is the first instant that is believed, by default 400 days ago."""
+    """Reads events as sent, of the last 400 days; a backfill of ours may be older."""
 
     def __init__(self, *, now: datetime, api_key_prefix: str = "", is_backfill: bool = False) -> None:
         """Prepare for a batch: what a field may be depends on the clock and on the key that reports."""
-        oldest = None if is_backfill else now - fields.LONGEST_MEMORY
-        self._readers = {**_FIXED, "occurred_at": fields.instant_before(now, oldest=oldest)}
+        self._readers = {**_FIXED, "occurred_at": fields.instant_before(now, is_backfill=is_backfill)}
         self._given = {"api_key_prefix": api_key_prefix}
 
     def read(self, sent: object) -> NewUsage | Reversal:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 LONGEST_MEMORY: Final = timedelta(days=400)
+OLDEST_BACKFILL: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MOST_METADATA: Final = 4096  # bytes of JSON
 LONGEST_KEY: Final = 255
 MOST_REQUESTS: Final = 10**12 - 1
@@ -27,6 +28,7 @@ _INSTANT: Final = re.compile(
 )
 _FUTURE: Final = "This lies in the future; check the clock that counted."
 _TOO_OLD: Final = f"This is more than {LONGEST_MEMORY.days} days ago; such usage is imported by us, not sent here."
+_FAR_TOO_OLD: Final = f"Usage is imported from {OLDEST_BACKFILL:%Y-%m-%d} on; check the year."
 _ONE: Final = Decimal(1)
 _ONES: Final = (1, "1")
 
@@ -60,16 +62,17 @@ def meter(value: object) -> str:
     return value
 
 
-def instant_before(now: datetime, *, oldest: datetime | None) -> Callable[[object], datetime]:
-    """Make a reader of instants that are neither in the future nor older than `oldest` (None: any age)."""
+def instant_before(now: datetime, *, is_backfill: bool = False) -> Callable[[object], datetime]:
+    """Make a reader of instants that are neither in the future nor beyond memory, which reaches further for us."""
     latest = now + CLOCK_SKEW
+    oldest, too_old = (OLDEST_BACKFILL, _FAR_TOO_OLD) if is_backfill else (now - LONGEST_MEMORY, _TOO_OLD)
 
     def read(value: object) -> datetime:
         instant = _instant(value)
         if instant > latest:
             raise ValueError(_FUTURE)
-        if oldest is not None and instant < oldest:
-            raise ValueError(_TOO_OLD)
+        if instant < oldest:
+            raise ValueError(too_old)
         return instant
 
     return read

@@ -68,7 +68,7 @@ class _Row(NamedTuple):
 
 @transaction.atomic
 def import_usage(*, partner: Partner, file: IO[bytes], now: dt.datetime, dry_run: bool) -> ImportReport:
-    """Import a file of any age, or only tell what it would do; a file with a refused row imports nothing.
+    """Import a file of usage since 2000, or only tell what it would do; a file with a refused row imports nothing.
 
     Nobody else adds to the partner's usage meanwhile. Raises NotAUsageFile.
     """

@@ -84,6 +84,23 @@ def test_a_file_with_a_refused_row_imports_nothing_and_names_it():
     assert (UsageEvent.objects.count(), ApiUsage.objects.count()) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("0001-01-01T00:00:00Z", "Usage is imported from 2000-01-01 on; check the year."),
+        ("0202-10-15T00:00:00Z", "Usage is imported from 2000-01-01 on; check the year."),
+        ("1999-12-31T23:59:59Z", "Usage is imported from 2000-01-01 on; check the year."),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00 is no instant of the calendar."),
+        ("2062-10-15T00:00:00Z", "This lies in the future; check the clock that counted."),
+        ("9999-12-31T23:59:59Z", "This lies in the future; check the clock that counted."),
+    ],
+)
+def test_a_year_nobody_meant_is_refused_wherever_the_partner_lives(at, said):
+    report = imported(a_partner(zone="America/New_York"), f"x,deed,{at},,,\n", "y,deed,2000-01-01T00:00:00Z,,,\n")
+    assert [row.sentence for row in report.told] == [f"occurred_at: {said}"]
+    assert not UsageEvent.objects.exists()
+
+
 def test_a_crash_in_the_middle_leaves_nothing(monkeypatch):
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError
