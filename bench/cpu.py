@@ -1,4 +1,4 @@
-"""Owns the measure of work done, whoever does it: CPU seconds of this process and of PostgreSQL's."""
+"""Owns the measure of work done, whoever does it: CPU seconds of this process and of its PostgreSQL backend."""
 
 from __future__ import annotations
 
@@ -19,31 +19,19 @@ class CpuClock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Add up what Python and every process of the server spend on the block."""
-        server = _server()
-        begun = time.process_time() + _spent(server)
+        """Add up what Python and the backend of our connection spend on the block.
+
+        What the server does beside it (checkpoints, vacuum, other connections) is not the block's; workers of a
+        parallel plan would be, and are gone before they can be counted, so there are none.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SET max_parallel_workers_per_gather = 0")
+            cursor.execute("SELECT pg_backend_pid()")
+            backend = cursor.fetchone()[0]
+        begun = time.process_time() + _spent(backend)
         yield
-        self.seconds = time.process_time() + _spent(server) - begun
+        self.seconds = time.process_time() + _spent(backend) - begun
 
 
-def _server() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return _parent(cursor.fetchone()[0])
-
-
-def _spent(server: int) -> float:
-    """Return the seconds of all processes of the server that are alive."""
-    found = 0
-    for folder in _PROC.iterdir():
-        if folder.name.isdecimal():
-            try:
-                if _parent(int(folder.name)) == server:
-                    found += int((folder / "schedstat").read_text().split()[0])
-            except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-                continue
-    return found / 1e9
-
-
-def _parent(process: int) -> int:
-    return int((_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+def _spent(process: int) -> float:
+    return int((_PROC / str(process) / "schedstat").read_text().split()[0]) / 1e9
