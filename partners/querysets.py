@@ -133,10 +133,12 @@ class BillingRunQuerySet(models.QuerySet):
         """Approved, and handed over to the worker."""
         return self.approved().filter(issue_asked_at__isnull=False)
 
-    def sending(self, *, since: dt.datetime) -> Self:
-        """Their invoices are to be sent, and they were at work at `since` or later."""
-        at_work = Q(status=RunStatus.APPROVED) | Q(status=RunStatus.ISSUED, finished_at__gte=since)
-        return self.filter(at_work, sends=True).order_by("pk")
+    def sending(self) -> Self:
+        """Their invoices are to be sent, and some are not queued yet, however long ago they were issued."""
+        from partners.models import BillingRunEntry
+
+        waiting = BillingRunEntry.objects.to_send().filter(run=OuterRef("pk"))
+        return self.filter(Exists(waiting), sends=True).order_by("pk")
 
 
 class BillingRunEntryQuerySet(models.QuerySet):
@@ -163,6 +165,13 @@ class BillingRunEntryQuerySet(models.QuerySet):
 
         sent = Delivery.objects.filter(invoice=OuterRef("invoice"))
         return self.billed().filter(~Exists(sent), reason="").exclude(invoice__status=InvoiceStatus.VOID)
+
+    def to_send_again(self) -> Self:
+        """Billed by an invoice that asks for something still, and whose latest mail failed."""
+        from invoices.models import Delivery
+
+        failed = Delivery.objects.failed().filter(invoice=OuterRef("invoice"), followed_by=None)
+        return self.billed().filter(Exists(failed)).exclude(invoice__status=InvoiceStatus.VOID)
 
     def with_progress(self) -> Self:
         """Add `is_printed`, and `delivery_state` and `delivery_error` of the latest delivery."""

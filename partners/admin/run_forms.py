@@ -163,7 +163,7 @@ class SendForm(QuestionForm):
     )
 
     def carry_out(self, *, by: str) -> str:
-        run = ask_send(run=self.row, by=by)
+        run = ask_send(run=self.row, now=timezone.now(), by=by)
         transaction.on_commit(lambda: nudge(mail_runs))
         return f"The invoices of {run} are sent as their documents are kept."
 

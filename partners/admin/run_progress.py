@@ -90,7 +90,7 @@ def counts_of(run: BillingRun) -> Counts:
         printed=Document.objects.filter(invoice__in=invoices, kind=DocumentKind.INVOICE).count(),
         sent=gone,
         on_its_way=sum(delivered.values()) - gone - stuck,
-        not_sent=stuck + run.entries.not_sent().count(),
+        not_sent=stuck + run.entries.not_sent().exclude(invoice__in=mails.values("invoice")).count(),
     )
 
 

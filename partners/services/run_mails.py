@@ -7,12 +7,13 @@ import datetime as dt
 from django.db import transaction
 
 from billing_site.kit.errors import Refused
-from invoices.services.sending import OnItsWay, SentAlready, queue_invoice
+from invoices.enums import DeliveryState
+from invoices.models import Delivery, Invoice
+from invoices.services.sending import OnItsWay, SentAlready, latest_delivery, queue_invoice, resend
 from partners.enums import RunStatus
 from partners.models import BillingRun, BillingRunEntry
 from partners.services.runs import locked
 
-_RECENT = dt.timedelta(days=7)  # by then each invoice has a delivery, or its entry a reason
 _NOT_SENT = "Not sent: "
 
 
@@ -21,10 +22,11 @@ class NotToSend(Refused):
 
 
 @transaction.atomic
-def ask_send(*, run: BillingRun, by: str) -> BillingRun:
+def ask_send(*, run: BillingRun, now: dt.datetime, by: str) -> BillingRun:
     """Have each invoice of a run sent once its document is kept, and those that could not be sent tried again.
 
-    Asked twice, each still goes out once. Raises NotToSend.
+    Asked twice, each still goes out once; a mail of which nobody knows whether it went is left to a person.
+    Raises NotToSend.
     """
     run = locked(run)
     if run.status not in (RunStatus.APPROVED, RunStatus.ISSUED):
@@ -33,29 +35,38 @@ def ask_send(*, run: BillingRun, by: str) -> BillingRun:
         run.sends, run.sends_by = True, by
         run.save(update_fields=["sends", "sends_by"])
     run.entries.not_sent().update(reason="")
+    for entry in run.entries.to_send_again().select_related("invoice").order_by("pk"):
+        _queue(entry, by=by, now=now)
     return run
 
 
 def queue_mails(*, run: BillingRun, now: dt.datetime, limit: int = 500) -> int:
     """Queue the e-mails of a run that has none yet for them, a transaction each; return how many were queued."""
     waiting = list(run.entries.to_send().select_related("invoice").order_by("pk")[:limit])
-    return sum(_is_queued(entry, by=run.sends_by, now=now) for entry in waiting)
+    return sum(_queue(entry, by=run.sends_by, now=now) is not None for entry in waiting)
 
 
 def queue_all_mails(*, now: dt.datetime) -> int:
     """Do so for every run whose invoices are to be sent."""
-    runs = BillingRun.objects.sending(since=now - _RECENT)
+    runs = BillingRun.objects.sending()
     return sum(queue_mails(run=run, now=now) for run in runs)
 
 
-def _is_queued(entry: BillingRunEntry, *, by: str, now: dt.datetime) -> bool:
+def _queue(entry: BillingRunEntry, *, by: str, now: dt.datetime) -> Delivery | None:
+    """Queue an invoice for the first time, or again after its mail failed; a refusal is told on the entry."""
     if entry.invoice is None:
-        return False
+        return None
     try:
-        queue_invoice(invoice=entry.invoice, by=by, now=now)
+        return _queued(entry.invoice, by=by, now=now)
     except (OnItsWay, SentAlready):  # somebody queued it beside us
-        return False
+        return None
     except Refused as refusal:
         BillingRunEntry.objects.filter(pk=entry.pk).update(reason=f"{_NOT_SENT}{refusal}")
-        return False
-    return True
+        return None
+
+
+def _queued(invoice: Invoice, *, by: str, now: dt.datetime) -> Delivery:
+    before = latest_delivery(invoice)
+    if before is None or before.state != DeliveryState.FAILED:
+        return queue_invoice(invoice=invoice, by=by, now=now)
+    return resend(delivery=before, reason="Sent again with its run.", by=by, now=now)
