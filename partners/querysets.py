@@ -8,11 +8,26 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.db import connection, models
-from django.db.models import BigIntegerField, Case, Exists, F, Func, OuterRef, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    DateField,
+    DecimalField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Left, Right
 
 from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus
-from partners.enums import ContractStatus, EntryState, Meter, RunStatus
+from partners.enums import METER_OF, RATES_REQUESTS, ContractStatus, EntryState, Meter, RunStatus
 
 _COUNTED_IN = """
 SELECT month.id, coalesce(sum(used.quantity) FILTER (WHERE used.event_type = %s), 0),
@@ -242,6 +257,42 @@ class BillingRunEntryQuerySet(models.QuerySet):
         return self.filter(state__in=(EntryState.BILLED, EntryState.EMPTY, EntryState.CREDITED))
 
 
+_DAY = 10  # letters of 2026-10-31
+_COUNT = DecimalField(max_digits=30, decimal_places=6)
+
+
+def _sum_of(used: models.QuerySet[Any], meter: Meter, column: str) -> Coalesce:
+    sums = used.filter(event_type=meter).order_by().values("partner").annotate(sum=Cast(Sum(column), _COUNT))
+    return Coalesce(Subquery(sums.values("sum")), Value(Decimal(0)), output_field=_COUNT)
+
+
+def _count_in(meter: Meter) -> Cast:
+    return Cast(KeyTextTransform(meter.value, "billed_for"), _COUNT)
+
+
+def _is_undone() -> Q:
+    """Say that people voided the row's invoice, or credited it in full.
+
+    Credited in full by late usage alone is not undone: such a month is billed, for nothing.
+    """
+    from invoices.models import CreditNote
+
+    notes = CreditNote.objects.filter(invoice=OuterRef("invoice"), status=CreditNoteStatus.ISSUED)
+    credited = notes.order_by().values("invoice").annotate(sum=Sum("total_cents")).values("sum")
+    by_people = notes.filter(usage_corrections=None)
+    fully = Q(Exists(by_people), invoice__total_cents=Subquery(credited))
+    return Q(invoice__status=InvoiceStatus.VOID) | fully
+
+
+class CorrectionQuerySet(models.QuerySet):
+    def standing(self) -> Self:
+        """Those whose invoice is not undone: what they ask for, they still ask for."""
+        return self.exclude(_is_undone())
+
+    def undone(self) -> Self:
+        return self.filter(_is_undone())
+
+
 class BilledPeriodQuerySet(models.QuerySet):
     def of_month(self, start: dt.date) -> Self:
         return self.filter(period_start=start)
@@ -259,11 +310,11 @@ class BilledPeriodQuerySet(models.QuerySet):
 
     def undone(self) -> Self:
         """Months whose invoice people voided or credited in full: they may be billed again."""
-        return self.filter(self._is_undone())
+        return self.filter(_is_undone())
 
     def standing(self) -> Self:
         """The latest revision of each month, where its invoice is not undone."""
-        return self.latest_revisions().exclude(self._is_undone())
+        return self.latest_revisions().exclude(_is_undone())
 
     def with_what_they_are_billed_for(self) -> Self:
         """Add `billed_for`: the usage of the latest correction, or of the month itself."""
@@ -272,16 +323,32 @@ class BilledPeriodQuerySet(models.QuerySet):
         latest = Correction.objects.filter(billed_period=OuterRef("pk")).order_by("-sequence").values("usage")[:1]
         return self.annotate(billed_for=Coalesce(Subquery(latest), F("usage")))
 
-    @staticmethod
-    def _is_undone() -> Q:
-        """Credited in full by late usage alone is not undone: such a month is billed, for nothing."""
-        from invoices.models import CreditNote
+    def with_late_usage(self) -> Self:
+        """Rated months that now count something else than they are billed for, or lost an invoice that asked for more.
 
-        notes = CreditNote.objects.filter(invoice=OuterRef("invoice"), status=CreditNoteStatus.ISSUED)
-        credited = notes.order_by().values("invoice").annotate(sum=Sum("total_cents")).values("sum")
-        by_people = notes.filter(usage_corrections=None)
-        fully = Q(Exists(by_people), invoice__total_cents=Subquery(credited))
-        return Q(invoice__status=InvoiceStatus.VOID) | fully
+        Adds `billed_for`. PostgreSQL compares, so that years of months on time cost no memory.
+        """
+        from partners.models import ApiUsage, Correction
+
+        found = self.filter(contract__pricing_model__in=METER_OF).with_what_they_are_billed_for()
+        served = KeyTextTransform("served", "terms")
+        found = found.annotate(
+            first_day=Coalesce(Cast(Left(served, _DAY), DateField()), F("period_start")),
+            end_day=Coalesce(Cast(Right(served, _DAY), DateField()), F("period_end")),
+        )
+        used = ApiUsage.objects.filter(
+            partner=OuterRef("contract__partner"), day__gte=OuterRef("first_day"), day__lt=OuterRef("end_day")
+        )
+        requests = Q(contract__pricing_model__in=RATES_REQUESTS)
+        counted = Case(
+            When(requests, then=_sum_of(used, Meter.REQUEST, "requests")),
+            default=_sum_of(used, Meter.DEED, "quantity"),
+        )
+        billed = Case(When(requests, then=_count_in(Meter.REQUEST)), default=_count_in(Meter.DEED))
+        asked_in_vain = Correction.objects.undone().filter(billed_period=OuterRef("pk"), net_cents__gt=0)
+        return found.annotate(counted=counted, billed_count=billed).filter(
+            ~Q(counted=F("billed_count")) | Exists(asked_in_vain)
+        )
 
 
 class PurchaseOrderQuerySet(models.QuerySet):

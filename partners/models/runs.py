@@ -12,7 +12,7 @@ from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_
 from invoices.models import CreditNote, Invoice
 from partners.enums import EntryKind, EntryState, FlagKind, RunStatus
 from partners.models.agreements import Contract, Partner, PurchaseOrder
-from partners.querysets import BilledPeriodQuerySet, BillingRunEntryQuerySet, BillingRunQuerySet
+from partners.querysets import BilledPeriodQuerySet, BillingRunEntryQuerySet, BillingRunQuerySet, CorrectionQuerySet
 
 
 @audited
@@ -183,6 +183,8 @@ class Correction(models.Model):
         CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="usage_corrections"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CorrectionQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -42,7 +42,6 @@ from partners.services.contracts import (
 )
 from partners.services.corrections import (
     LateUsageStands,
-    NothingLeftToGiveBack,
     contracts_with_a_final_invoice,
     late_months_for,
 )
@@ -107,7 +106,6 @@ __all__ = [
     "NotInForceToChange",
     "NotToSend",
     "NotUndone",
-    "NothingLeftToGiveBack",
     "NothingToApprove",
     "NothingToBill",
     "NothingToRetry",

@@ -31,7 +31,7 @@ def keep_holds(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
 def usage_billed_in(*, month_start: dt.date, contracts: Collection[Contract]) -> dict[str, dict[str, str]]:
     """Return the quantities a month was billed for, per reference and meter, whichever version it was billed on."""
     references = {contract.reference for contract in contracts}
-    rows = BilledPeriod.objects.of_month(month_start).filter(contract__reference__in=references)
+    rows = BilledPeriod.objects.of_month(month_start).standing().filter(contract__reference__in=references)
     sums: dict[str, dict[str, Decimal]] = {}
     for reference, usage in rows.values_list("contract__reference", "usage"):
         counted = sums.setdefault(reference, {})

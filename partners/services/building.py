@@ -84,7 +84,7 @@ def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> Bil
         if BillingRun.objects.of_month(start).unfinished().within(contract.partner).exists():
             raise RunUnderWay(f"A run of {month.label()} is not finished; issue or cancel it first.")
         run = _new_run(month, now, by, partner=contract.partner)
-        _keep(run, month, list(previews(contracts=[contract], month=month)), revision=billed_period.revision + 1)
+        _keep(run, month, found_for([contract], month), revision=billed_period.revision + 1)
         return run
 
 
@@ -116,9 +116,14 @@ def month_starting(start: dt.date) -> Period:
     return Period.month(start.year, start.month, zone_named("UTC", of="A run"))
 
 
-def found_for(contracts: Sequence[Contract], month: Period) -> list[Preview | Unpriceable]:
-    """Work out these contracts with the late usage they carry; who fails at that is parked, and parks nobody else."""
-    late = late_months_for(contracts=contracts, month=month)
+def found_for(
+    contracts: Sequence[Contract], month: Period, *, among: Sequence[Contract] | None = None
+) -> list[Preview | Unpriceable]:
+    """Work out these contracts with the late usage they carry; who fails at that is parked, and parks nobody else.
+
+    `among` are all contracts of the run, where these are only some: late usage has one carrier in a run.
+    """
+    late = late_months_for(contracts=among or contracts, month=month)
     return list(previews(contracts=contracts, month=month, late=late))
 
 

@@ -107,7 +107,8 @@ def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateU
     late = BilledPeriod.objects.filter(pk__in=[month for months in kept.values() for month in months])
     held = [month.pk for month in late.order_by("pk").select_for_update(no_key=True)]
     again = late_usage_of(billed_periods=held)
-    return {contract: tuple(again[key] for key in months if key in again) for contract, months in kept.items()}
+    # Each is settled by the first entry that holds it, whatever another one was told.
+    return {contract: tuple(again.pop(key) for key in months if key in again) for contract, months in kept.items()}
 
 
 def _billed_months(run: BillingRun, entries: Sequence[BillingRunEntry]) -> dict[int, list[BilledPeriod]]:

@@ -149,7 +149,7 @@ def _refuse(contract: Contract, other: Contract, what: str) -> None:
 
 
 def _refuse_billed_months(contract: Contract, starts_on: dt.date) -> None:
-    last = BilledPeriod.objects.filter(contract=contract).order_by("period_end").last()
+    last = BilledPeriod.objects.standing().filter(contract=contract).order_by("period_end").last()
     if last is not None and last.period_end > starts_on:
         raise MonthsAreBilled(
             f"{last.period_start:%B %Y} is billed and keeps its terms: start on {last.period_end:%Y-%m-%d} or later."

@@ -7,7 +7,7 @@ what was taken back becomes credit notes, the paper that asked for it last first
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,14 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.enums import LineKind
-from invoices.models import Invoice
+from invoices.models import CreditNoteLine, Invoice, InvoiceLine
 from invoices.pdf.wording import Wording
-from invoices.services import CreditLine, NewLine, issue_credit_note
+from invoices.services import CreditLine, NewLine, issue_credit_note, left_to_credit
+from partners.enums import METER_OF
 from partners.models import BilledPeriod, BillingRun, Contract, Correction, Partner
-from partners.pricing import Late, net_cents, quantities_as_json, rate, terms_from_json
+from partners.pricing import Late, quantities_as_json
 from partners.querysets import ContractQuerySet
-from partners.services.late import LateUsage, late_usage
-
-
-class NothingLeftToGiveBack(Refused):
-    """More usage was taken back than the month's invoices still ask for."""
+from partners.services.late import LateUsage, asked_cents, cost_cents, late_usage
 
 
 class LateUsageStands(Refused):
@@ -111,10 +108,9 @@ def late_months_for(*, contracts: Sequence[Contract], month: Period) -> dict[int
 
 
 def plan_correction(late: LateUsage) -> PlannedCorrection:
-    """Rate a billed month on the terms kept with it, for what it is billed for and for what is counted now."""
-    terms, proration = terms_from_json(late.billed_period.terms)
-    before, now = (net_cents(rate(terms, usage, proration)) for usage in (late.before, late.usage))
-    return PlannedCorrection(late=late, before_cents=before, now_cents=now)
+    """Set what a billed month costs with all that is counted now beside what its papers ask for."""
+    period = late.billed_period
+    return PlannedCorrection(late=late, before_cents=asked_cents(period), now_cents=cost_cents(period, late.usage))
 
 
 def contracts_with_a_final_invoice(*, month: Period, partner: Partner | None = None) -> ContractQuerySet:
@@ -139,7 +135,7 @@ def settle_corrections(
 ) -> list[Correction]:
     """Note what each late month is billed for from now on; `invoice` holds the lines that ask, credit notes give back.
 
-    Part of the transaction that bills the entry. Raises NothingLeftToGiveBack, and what a credit note may raise.
+    Part of the transaction that bills the entry. Raises what a credit note may raise.
     """
     made = []
     for correction in planned:
@@ -150,9 +146,8 @@ def settle_corrections(
 def refuse_standing_corrections(*, contract: Contract, month_start: dt.date) -> None:
     """Raise LateUsageStands where a later invoice asks for usage of an earlier revision of this month."""
     for period in BilledPeriod.objects.filter(contract=contract, period_start=month_start):
-        asked = [paper for paper, cents in _papers(period)[1:] if cents]
-        if asked:
-            raise LateUsageStands(f"{asked[-1]} asks for late usage of this month; credit that line first.")
+        for paper, _ in _later_papers(period):
+            raise LateUsageStands(f"{paper} asks for late usage of this month; credit that line first.")
 
 
 def _bills_alike(contract: Contract) -> tuple[Any, ...]:
@@ -166,21 +161,15 @@ def _bills_alike(contract: Contract) -> tuple[Any, ...]:
 def _settled(
     planned: PlannedCorrection, *, run: BillingRun, invoice: Invoice | None, on: dt.date, now: dt.datetime, by: str
 ) -> list[Correction]:
-    if planned.net_cents >= 0:
-        return [_keep(planned, run, net_cents=planned.net_cents, invoice=invoice if planned.net_cents else None)]
+    if planned.net_cents > 0:
+        return [_keep(planned, run, net_cents=planned.net_cents, invoice=invoice)]
     made = []
-    for paper, cents in _taken_from(_papers(planned.billed_period), -planned.net_cents):
-        contract, say = planned.late.contract, Wording(paper.language, paper.currency)
-        line = CreditLine(
-            description=planned.told.description(say),
-            amount_cents=cents,
-            tax_rate=contract.tax_rate,
-            tax_category=contract.tax_category,
-        )
-        reason = planned.told.explanation(say)
+    for paper, line in _taken_from(planned):
+        reason = planned.told.explanation(Wording(paper.language, paper.currency))
         note = issue_credit_note(invoice=paper, lines=[line], reason=reason, on=on, now=now, by=by)
-        made.append(_keep(planned, run, net_cents=-cents, credit_note=note))
-    return made
+        made.append(_keep(planned, run, net_cents=-line.amount_cents, credit_note=note))
+    # What people had given back already is not given twice: the month is settled all the same.
+    return made or [_keep(planned, run, net_cents=0)]
 
 
 def _keep(planned: PlannedCorrection, run: BillingRun, **papers: Any) -> Correction:
@@ -196,27 +185,45 @@ def _keep(planned: PlannedCorrection, run: BillingRun, **papers: Any) -> Correct
     )
 
 
-def _papers(period: BilledPeriod) -> list[tuple[Invoice, int]]:
-    """Return the invoices that ask for this month, oldest first, and how much of it each still asks for, before tax."""
-    papers: dict[Invoice, int] = {}
-    if period.invoice is not None:
-        own = period.invoice.lines.exclude(kind=LineKind.CORRECTION)
-        papers[period.invoice] = sum(line.amount_cents - line.discount_cents for line in own)
-    for step in period.corrections.select_related("invoice", "credit_note__invoice").order_by("sequence"):
-        paper = step.credit_note.invoice if step.credit_note else step.invoice
-        if paper is not None:
-            papers[paper] = papers.get(paper, 0) + step.net_cents
-    return list(papers.items())
+def _taken_from(planned: PlannedCorrection) -> Iterator[tuple[Invoice, CreditLine]]:
+    """Yield what each paper gives back, the last one first, and none more than it still asks for."""
+    period, contract = planned.billed_period, planned.late.contract
+    to_give = -planned.net_cents
+    own = [(period.invoice, None)] if period.invoice else []
+    for paper, line in [*reversed(_later_papers(period)), *own]:
+        cents = min(to_give, _left_on(paper, line))
+        if cents > 0:
+            yield (
+                paper,
+                CreditLine(
+                    description=planned.told.description(Wording(paper.language, paper.currency)),
+                    amount_cents=cents,
+                    tax_rate=contract.tax_rate,
+                    tax_category=contract.tax_category,
+                    invoice_line=line,
+                ),
+            )
+            to_give -= cents
 
 
-def _taken_from(papers: Sequence[tuple[Invoice, int]], cents: int) -> list[tuple[Invoice, int]]:
-    """Take so much from the papers, the last one first. Raises NothingLeftToGiveBack."""
-    taken = []
-    for paper, asked in reversed(papers):
-        part = min(asked, cents)
-        if part > 0:
-            taken.append((paper, part))
-            cents -= part
-    if cents:
-        raise NothingLeftToGiveBack("More usage was taken back than the month's invoices ask for; look at its papers.")
-    return taken
+def _later_papers(period: BilledPeriod) -> list[tuple[Invoice, InvoiceLine]]:
+    """Return the invoices that still ask for late usage of this month, oldest first, and by which line."""
+    start, _ = period.served_days
+    lines = InvoiceLine.objects.filter(
+        kind=LineKind.CORRECTION,
+        service_period_start=start,
+        meter=METER_OF.get(period.contract.pricing_model, ""),
+        invoice__in=period.corrections.standing().filter(net_cents__gt=0).values("invoice"),
+    )
+    found = [(line.invoice, line) for line in lines.select_related("invoice").order_by("invoice")]
+    return [(paper, line) for paper, line in found if _left_on(paper, line)]
+
+
+def _left_on(paper: Invoice, line: InvoiceLine | None) -> int:
+    """Return what a line, or all of an invoice but lines for other months, still asks for, before tax."""
+    left = left_to_credit(invoice=paper)
+    if line is not None:
+        return sum(cents for row, cents in left if row == line)
+    apart = CreditNoteLine.objects.of_issued_notes(paper).filter(invoice_line=None)
+    own = sum(cents for row, cents in left if row.kind != LineKind.CORRECTION)
+    return max(0, own - sum(apart.values_list("amount_cents", flat=True)))

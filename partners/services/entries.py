@@ -93,7 +93,8 @@ def _previewed_again(run: BillingRun, entries: Sequence[BillingRunEntry]) -> lis
     """Work these entries out anew, with their flags; one that is billed meanwhile, or by another run, stays out."""
     month = month_starting(run.period_start)
     contracts = [entry.contract for entry in entries]
-    found = found_for(contracts, month)
+    of_run = run.entries.with_parties().exclude(contract__in=contracts)
+    found = found_for(contracts, month, among=[*contracts, *(entry.contract for entry in of_run)])
     note_usage_before(entries, month=month)
     for entry, one in zip(entries, found, strict=True):
         note_preview(entry, one)

@@ -112,6 +112,7 @@ def _gone(month: Period, partners: set[int]) -> Iterator[GonePartner]:
     here = BilledPeriod.objects.of_month(month.start).filter(contract__partner=OuterRef("contract__partner"))
     rows = (
         BilledPeriod.objects.of_month(month.previous_month().start)
+        .standing()
         .filter(~Exists(here), invoice__total_cents__gt=0)
         .exclude(contract__partner__in=partners)
         .order_by("contract__partner__name", "invoice__currency")

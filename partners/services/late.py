@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from partners.enums import METER_OF
 from partners.models import ApiUsage, BilledPeriod, Contract
+from partners.pricing import UnreadableTerms, net_cents, rate, terms_from_json
 from partners.querysets import ApiUsageQuerySet, BilledPeriodQuerySet, ContractQuerySet
 
 
@@ -64,13 +66,35 @@ def usage_without_contract(*, since: dt.date | None = None) -> ApiUsageQuerySet:
     return rows if since is None else rows.filter(day__gte=since)
 
 
+def asked_cents(period: BilledPeriod) -> int:
+    """Return what the papers of a billed month that stand ask for, before tax; what people credited apart stays asked.
+
+    Raises UnreadableTerms.
+    """
+    return cost_cents(period, period.usage) + sum(period.corrections.standing().values_list("net_cents", flat=True))
+
+
+def cost_cents(period: BilledPeriod, usage: Mapping[str, Any]) -> int:
+    """Return what a billed month comes to before tax on the terms kept with it. Raises UnreadableTerms."""
+    terms, proration = terms_from_json(period.terms)
+    return net_cents(rate(terms, {meter: Decimal(count) for meter, count in usage.items()}, proration))
+
+
 def _late_in(months: BilledPeriodQuerySet) -> Iterator[LateUsage]:
-    rated = months.filter(contract__pricing_model__in=METER_OF).with_what_they_are_billed_for()
-    periods = list(rated.select_related("contract__partner", "contract__seller").order_by("period_start", "pk"))
+    rows = months.with_late_usage().select_related("contract__partner__customer", "contract__seller")
+    periods = list(rows.order_by("period_start", "pk"))
     counted = ApiUsage.objects.counted_in(periods)
     for period in periods:
         meter = METER_OF[period.contract.pricing_model].value
         before = {name: Decimal(count) for name, count in period.billed_for.items()}
         late = LateUsage(billed_period=period, meter=meter, before=before, usage=counted[period.pk])
-        if late.unbilled:
+        if late.unbilled or _lost_a_paper(late):
             yield late
+
+
+def _lost_a_paper(late: LateUsage) -> bool:
+    """Say whether an invoice that asked for late usage was undone, and nothing has asked for it since."""
+    try:
+        return asked_cents(late.billed_period) != cost_cents(late.billed_period, late.usage)
+    except UnreadableTerms:
+        return True  # whoever plans its correction says what is wrong with them

@@ -291,7 +291,9 @@ def _total_with_tax(
 def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[str, int]:
     """Return what the month before came to, whichever version of a contract it was billed on."""
     rows = (
-        BilledPeriod.objects.filter(contract__reference__in={c.reference for c in contracts}, period_start=month_start)
+        BilledPeriod.objects.of_month(month_start)
+        .standing()
+        .filter(contract__reference__in={contract.reference for contract in contracts})
         .values_list("contract__reference")
         .annotate(total=Sum("invoice__total_cents", default=0))
     )

@@ -21,16 +21,20 @@ from partners.models import ApiUsage, BilledPeriod, BillingRun, Contract, Correc
 from partners.pricing import Proration, rate
 from partners.services import (
     LateUsageStands,
+    MonthsAreBilled,
     NothingToBill,
     NotUndone,
     RunUnderWay,
     approve_run,
     bill_again,
     build_run,
+    change_contract,
     due_months,
     fates_of,
+    hold_entry,
     issue_run,
     late_usage,
+    release_entry,
     terms_of,
 )
 from partners.tasks import bill_due_months
@@ -272,7 +276,7 @@ def test_a_month_emptied_by_reversals_is_billed_for_nothing_and_can_grow_again()
     assert steps() == [-24_00, 7_20]
 
 
-def test_more_taken_back_than_the_papers_ask_for_is_parked():
+def test_what_people_gave_back_already_is_not_given_twice():
     contract = a_contract()
     use(contract.partner, 10)
     bill()
@@ -282,10 +286,109 @@ def test_more_taken_back_than_the_papers_ask_for_is_parked():
     take_back(contract.partner, 4)
     use(contract.partner, 1, at=IN_NOVEMBER)
     run = bill(NOVEMBER, AFTER_NOVEMBER)
-    entry = run.entries.get()
-    assert entry.state == "parked"
-    assert entry.reason == "Take back at most $4.00 of what is taxed at 0 % (Z), before tax."
-    assert not BilledPeriod.objects.filter(period_start=NOVEMBER.start).exists()
+    assert (run.entries.get().state, steps()) == ("billed", [-4_00])
+    assert Invoice.objects.latest("pk").total_cents == 2_40
+
+
+# --- A paper that is undone --------------------------------------------------------------------------------------
+
+
+def test_late_usage_on_an_invoice_that_is_voided_is_late_again():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    use(contract.partner, 5, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    november = BilledPeriod.objects.get(period_start=NOVEMBER.start)
+    void_invoice(invoice=november.invoice, now=AFTER_NOVEMBER, by="ada", reason="Wrong address")
+    assert [late.billed_period.period_start for late in late_usage()] == [OCTOBER.start]
+    issue(bill_again(billed_period=november, now=AFTER_NOVEMBER, by="ada"), AFTER_NOVEMBER)
+    assert lines_of(Invoice.objects.latest("pk")) == [("usage", 12_00), ("correction", 4_80)]
+    assert late_usage() == []
+
+
+def test_a_final_invoice_that_is_voided_is_due_again():
+    contract = a_contract(end_date=NOVEMBER.start)
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    void_invoice(invoice=Invoice.objects.latest("pk"), now=AFTER_NOVEMBER, by="ada", reason="Wrong address")
+    assert due_months(now=AFTER_NOVEMBER) == [NOVEMBER.start]
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert lines_of(Invoice.objects.latest("pk")) == [("correction", 4_80)]
+    assert due_months(now=AFTER_NOVEMBER) == []
+
+
+def test_a_reversal_takes_nothing_from_an_invoice_that_is_void():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 5)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    void_invoice(invoice=Invoice.objects.latest("pk"), now=AFTER_NOVEMBER, by="ada", reason="Wrong address")
+    take_back(contract.partner, 7)
+    bill(DECEMBER, AFTER_DECEMBER)
+    assert steps() == [5 * 240, -2 * 240]
+
+
+def test_a_month_is_billed_again_once_its_late_line_is_credited():
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    period = BilledPeriod.objects.get()
+    use(contract.partner, 2)
+    use(contract.partner, 1, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    void_invoice(invoice=period.invoice, now=AFTER_NOVEMBER, by="ada", reason="Wrong price")
+    later = Invoice.objects.latest("pk")
+    line = CreditLine(description="Late", amount_cents=4_80, invoice_line=later.lines.get(kind="correction"))
+    issue_credit_note(invoice=later, lines=[line], reason="Billed anew", on=ON, now=AFTER_NOVEMBER, by="ada")
+    issue(bill_again(billed_period=period, now=AFTER_NOVEMBER, by="ada"), AFTER_NOVEMBER)
+    assert Invoice.objects.latest("pk").total_cents == 12 * 240
+
+
+def test_a_released_contract_leaves_late_usage_to_its_carrier():
+    partner = a_partner()
+    middle = dt.date(2026, 11, 15)
+    a_contract(partner=partner, end_date=middle, reference="PC-1")
+    a_contract(partner=partner, start_date=middle, reference="PC-1", version=2)
+    use(partner, 10)
+    bill()
+    use(partner, 2)
+    use(partner, 1, at="2026-11-03T00:00:00+00:00")
+    use(partner, 1, at="2026-11-20T00:00:00+00:00")
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    first = run.entries.get(contract__version=1)
+    release_entry(entry=hold_entry(entry=first, reason="Asked", by="ada"), by="ada")
+    assert [len(entry.corrections) for entry in run.entries.order_by("contract__version")] == [0, 1]
+    issue(run, AFTER_NOVEMBER)
+    assert steps() == [4_80]
+
+
+def test_an_undone_month_takes_the_price_of_a_new_version():
+    contract = a_contract(start_date=dt.date(2026, 9, 1))
+    use(contract.partner, 10)
+    bill(OCTOBER.previous_month(), AFTER_OCTOBER)
+    bill()
+    changes = {"price_per_deed": Decimal(2)}
+    with pytest.raises(MonthsAreBilled):
+        change_contract(contract=contract, starts_on=OCTOBER.start, terms=changes, today=ON)
+    void_invoice(invoice=Invoice.objects.get(total_cents=24_00), now=AFTER_OCTOBER, by="ada", reason="Wrong price")
+    change_contract(contract=contract, starts_on=OCTOBER.start, terms=changes, today=ON)
+    bill()
+    assert Invoice.objects.latest("pk").total_cents == 20_00
+
+
+def test_a_month_that_was_billed_again_is_compared_once():
+    contract = a_contract("flat")
+    bill()
+    period = BilledPeriod.objects.get()
+    void_invoice(invoice=period.invoice, now=AFTER_OCTOBER, by="ada", reason="Wrong address")
+    issue(bill_again(billed_period=period, now=AFTER_OCTOBER, by="ada"))
+    entry = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada").entries.get(contract=contract)
+    assert (entry.previous_total_cents, entry.flags.count()) == (500_00, 0)
 
 
 # --- A contract that is over -------------------------------------------------------------------------------------
