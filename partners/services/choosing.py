@@ -131,12 +131,15 @@ def _refuse_billed_twice(run: BillingRun, entry: BillingRunEntry, billed: Sequen
 
 def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
     if entry.currency != found.contract.currency or entry.total_cents != found.total_cents:
-        approved = Money(entry.total_cents, entry.currency)
-        raise PreviewDiffers(f"Approved were {approved}, now it is {found.total}; build the run again and look at it.")
+        total = Money(entry.total_cents, entry.currency)
+        raise PreviewDiffers(f"Approved were {total}, now it is {found.total}; build the run again and look at it.")
     if _facts(entry) != found.facts_as_json():
         raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
     if entry.corrections != found.corrections_as_json():
         raise PreviewDiffers("Its late usage is not what was approved; build the run again and look at it.")
+    if not found.waits_for and entry.purchase_order_id != (found.order.pk if found.order else None):
+        approved, now = (str(order or "no purchase order") for order in (entry.purchase_order, found.order))
+        raise PreviewDiffers(f"It was approved with {approved}, now it draws on {now}; build the run again.")
 
 
 def _facts(entry: BillingRunEntry) -> list[dict[str, Any]]:

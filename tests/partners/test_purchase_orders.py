@@ -164,6 +164,19 @@ def test_an_order_that_is_gone_at_billing_holds_the_month():
     assert not Invoice.objects.exists()
 
 
+def test_an_invoice_names_the_order_that_was_approved_or_is_not_written():
+    contract = a_contract("flat")
+    an_order(contract.partner, "PO-2")
+    run = approved_run()
+    an_order(contract.partner, "PO-1", start_date=dt.date(2026, 1, 1), end_date=dt.date(2027, 1, 1))
+    PurchaseOrder.objects.filter(number="PO-2").update(start_date=dt.date(2026, 6, 1))
+    issue_run(run=run, on=ON, now=AFTER_OCTOBER, by="grace")
+    said = "It was approved with PO-2, now it draws on PO-1; build the run again."
+    assert (one_entry(run).state, one_entry(run).reason, numbers()) == ("parked", said, [])
+    bill()
+    assert numbers() == ["PO-1"]
+
+
 def test_a_month_that_costs_nothing_needs_no_order():
     a_contract(needs_purchase_order=True)
     assert one_entry(bill()).state == "empty"
