@@ -7,12 +7,20 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpRequest, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.http import urlencode
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter
 
-from billing_site.kit.admin import BackOfficeAdmin, DateRange, RowPageMixin, View, button, money_column, stripe_link
+from billing_site.kit.admin import (
+    BackOfficeAdmin,
+    DateRange,
+    RowPageMixin,
+    View,
+    button,
+    money_column,
+    row_or_404,
+    stripe_link,
+)
 from billing_site.kit.exports import ExportMixin
 from invoices.admin.parties import CustomerForm
 from invoices.models import Customer, Invoice
@@ -97,7 +105,7 @@ class CustomerAdmin(RowPageMixin, ExportMixin, BackOfficeAdmin):
             messages.info(request, note)
 
     @button("New invoice", icon="receipt_long", permission="invoices.add_invoice")
-    def new_invoice(self, _request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        customer = get_object_or_404(Customer, pk=object_id)
+    def new_invoice(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        customer = row_or_404(self, request, object_id)
         asked = urlencode({"customer": str(customer.pk), "currency": customer.currency})
         return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_add')}?{asked}")

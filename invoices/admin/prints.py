@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 
-from billing_site.kit.admin import button
+from billing_site.kit.admin import button, row_or_404
 from billing_site.kit.framing import pdf_response
 from invoices.documents import paid_copy, preview_document
 from invoices.enums import InvoiceStatus, Origin
@@ -41,7 +40,7 @@ class PrintsMixin:
         self, request: HttpRequest, object_id: str, offered: Callable[[Invoice], bool], draw: Callable[[Invoice], bytes]
     ) -> HttpResponse:
         admin: Any = self
-        invoice = get_object_or_404(admin.get_queryset(request), pk=object_id)
+        invoice = row_or_404(admin, request, object_id)
         if not admin.has_view_or_change_permission(request, invoice) or not offered(invoice):
             raise PermissionDenied
         return pdf_response(draw(invoice), f"{invoice}.pdf")

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +16,7 @@ from django.utils.html import format_html
 from unfold.forms import AdminForm
 
 from billing_site.kit.admin import Panel, money_cell
-from billing_site.kit.admin.asking import button
+from billing_site.kit.admin.asking import button, row_or_404
 from billing_site.kit.admin.refusals import is_refusal
 from billing_site.kit.admin.words import count_text, day_text
 from billing_site.kit.errors import Refused, sentence_of
@@ -67,7 +66,7 @@ def change_terms(model_admin: Any, request: HttpRequest, object_id: str) -> Http
     """Ask for the new terms, show what changes, and make the version that was looked at."""
     if not request.user.has_perm("partners.add_contract"):
         raise PermissionDenied
-    contract = get_object_or_404(model_admin.get_queryset(request).select_related("partner__customer"), pk=object_id)
+    contract = row_or_404(model_admin, request, object_id)
     form = _form(model_admin, request, contract)
     step = request.POST.get("step", "edit")
     if step == "edit" or not form.is_valid():

@@ -109,7 +109,7 @@ def _days_asked(request: HttpRequest) -> Days | None:
     partner = Partner.objects.filter(pk=asked[PARTNER]).first() if asked.get(PARTNER, "").isdecimal() else None
     if partner is None or start is None or last is None:
         return None
-    return Days(partner, asked.get("event_type", ""), start, last + _ONE_DAY)
+    return Days(partner, asked.get("event_type", ""), start, last + _ONE_DAY) if last < dt.date.max else None
 
 
 def _zone_of(written: str) -> ZoneInfo:

@@ -16,7 +16,8 @@ def partner_of(request: Request, named: Any) -> Partner:
         if named not in (None, request.auth.partner.name):
             raise ValidationError({"partner": "A partner's key speaks for that partner alone; leave this out."})
         return request.auth.partner
-    partner = Partner.objects.filter(name=named, is_active=True).first() if isinstance(named, str) else None
+    is_a_name = isinstance(named, str) and "\0" not in named
+    partner = Partner.objects.filter(name=named, is_active=True).first() if is_a_name else None
     if partner is None:
         raise ValidationError({"partner": "Name an active partner whose usage this is."})
     return partner

@@ -62,6 +62,14 @@ def test_an_event_names_the_key_that_reported_it_unless_it_names_another(key):
     assert prefixes == {key.split(".")[0], "pk_live_9f3c"}
 
 
+def test_a_partner_whose_name_holds_what_no_name_holds_is_not_found():
+    secret = ServiceKey.objects.create_key(name="product", scopes=["usage:write"])[1]
+    answer = Client().post(
+        f"{URL}?partner=%00", b"{}", content_type="application/x-ndjson", headers={"Authorization": f"Api-Key {secret}"}
+    )
+    assert (answer.status_code, "Name an active partner" in answer.content.decode()) == (400, True)
+
+
 def test_each_event_of_a_batch_has_its_own_answer(key):
     post(key, {"events": [event("a")]})
     answer = post(key, {"events": [event("b"), event("a", quantity=9), event("c", quantity=-1), 7]})

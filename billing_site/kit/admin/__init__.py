@@ -6,7 +6,7 @@ May import: the kit only.
 
 from __future__ import annotations
 
-from billing_site.kit.admin.asking import QuestionForm, ShownOnce, asking, button
+from billing_site.kit.admin.asking import QuestionForm, ShownOnce, asking, button, row_or_404
 from billing_site.kit.admin.bases import (
     BackOfficeAdmin,
     MoneyStackedInline,
@@ -61,5 +61,6 @@ __all__ = [
     "may_see",
     "money_cell",
     "money_column",
+    "row_or_404",
     "stripe_link",
 ]

@@ -14,8 +14,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import slugify
@@ -82,8 +81,7 @@ def asking(
     def press(model_admin: Any, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
         if not request.user.has_perm(permission):
             raise PermissionDenied
-        rows = model_admin.get_queryset(request)
-        row = None if object_id is None else get_object_or_404(rows, pk=unquote(object_id))
+        row = None if object_id is None else row_or_404(model_admin, request, object_id)
         asked = form(request.POST if request.method == "POST" else None, row=row, user=request.user)
         if request.method == "POST" and asked.is_valid():
             answer = _answer(asked, request)
@@ -96,6 +94,14 @@ def asking(
 
     press.__name__ = slugify(label).replace("-", "_")
     return button(label, icon=icon, permission=permission)(press)
+
+
+def row_or_404(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+    """Return the row that an address names; an address that names none, or is no key at all, is not found."""
+    row = model_admin.get_object(request, unquote(object_id))
+    if row is None:
+        raise Http404(f"There is no {model_admin.opts.verbose_name} {object_id}.")
+    return row
 
 
 def button(label: str, *, icon: str = "", permission: str = "", opens_tab: bool = False) -> Callable[[Any], Any]:

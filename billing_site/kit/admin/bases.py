@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.contrib.admin.utils import flatten_fieldsets, unquote
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db import models
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.enums import ActionVariant
 
+from billing_site.kit.admin.asking import row_or_404
 from billing_site.kit.admin.columns import EMPTY, money_column
 from billing_site.kit.admin.confirmed import Confirmed
 from billing_site.kit.admin.history import HistoryMixin
@@ -191,9 +192,7 @@ def _button(model_admin: BackOfficeAdmin, action: Confirmed) -> Callable[..., Ht
     """Offer a confirmed action on the page of one row, with the same question and the same answer."""
 
     def press(request: HttpRequest, object_id: str) -> HttpResponse:
-        row = model_admin.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
+        row = row_or_404(model_admin, request, object_id)
         return action(model_admin, request, model_admin.get_queryset(request).filter(pk=row.pk))
 
     press.short_description = action.label  # type: ignore[attr-defined]

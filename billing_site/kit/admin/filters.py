@@ -25,8 +25,12 @@ class DateRange(RangeDateFilter):
             if day is None:
                 messages.error(request, f"{written!r} is no date; write one such as 2026-10-31.")
                 return queryset.none()
-            bound = day if end == "from" else day + timedelta(days=1)
-            queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": self._bound(bound)})
+            try:
+                bound = self._bound(day if end == "from" else day + timedelta(days=1))
+            except OverflowError:
+                messages.error(request, f"{written} lies at the end of the calendar; write a day nearer to today.")
+                return queryset.none()
+            queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": bound})
         return queryset
 
     def _bound(self, day: date) -> date:

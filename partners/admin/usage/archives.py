@@ -8,10 +8,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest
-from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
 
-from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column
+from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column, row_or_404
 from billing_site.kit.admin.words import count_text
 from partners.models import UsageArchive
 
@@ -53,7 +52,7 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
 
     @button("Download", icon="download", permission="partners.view_usagearchive")
     def download(self, request: HttpRequest, object_id: str) -> FileResponse:
-        archive = get_object_or_404(self.get_queryset(request), pk=object_id)
+        archive = row_or_404(self, request, object_id)
         if not self.has_view_permission(request, archive):
             raise PermissionDenied
         name = f"usage-{archive.partner_id}-{archive.period_start:%Y-%m}.csv.gz"
