@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 
 def _line(**fields):
     given = {"description": "Deeds", "unit_price": Decimal("2.40"), "tax_category": TaxCategory.ZERO}
-    return InvoiceLine(invoice=a_draft(), service_period_start=dt.date(2026, 10, 1), **given | fields)
+    days = {"service_period_start": dt.date(2026, 10, 1), "service_period_end": dt.date(2026, 11, 1)}
+    return InvoiceLine(invoice=a_draft(), **days, **given | fields)
 
 
 def test_a_row_written_in_a_block_reads_as_one_that_is_saved():
