@@ -28,13 +28,14 @@ def preview_table(month: Period, found: Sequence[Preview | Unpriceable], flagged
     table = _table(f"Preview of {month.label()}", "Month before")
     sums: dict[str, Money] = {}
     for one in found:
-        if isinstance(one, Preview):
+        if isinstance(one, Preview) and not one.waits_for:
             sums[one.total.currency] = sums.get(one.total.currency, Money.zero(one.total.currency)) + one.total
             table.add_row(*_named(one.contract), _usage(one.usage), str(one.total), _before(one))
     parked = [(one.contract, one.reason) for one in found if isinstance(one, Unpriceable)]
+    held = [(one.contract, one.waits_for) for one in found if isinstance(one, Preview) and one.waits_for]
     names = {partner.pk: partner.name for partner in Partner.objects.filter(pk__in={one.partner_id for one in flagged})}
     flags = [(FlagKind(one.kind).label, names[one.partner_id], one.sentence) for one in flagged]
-    return Group(table, *_endings(sums.values(), Parked=parked), *_flags(flags))
+    return Group(table, *_endings(sums.values(), Parked=parked, Held=held), *_flags(flags))
 
 
 def run_table(run: BillingRun) -> Group:

@@ -23,6 +23,7 @@ from partners.services import (
     build_run,
     cancel_run,
     follow_up,
+    given_back_by,
     hold_entry,
     release_entry,
     retry_parked,
@@ -133,11 +134,11 @@ class ApproveForm(QuestionForm):
         self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
 
     def _show(self, totals: dict[str, int]) -> None:
-        out = self.row.entries.left_out().count()
-        billed = self.row.entries.waiting().count()
+        out, billed = self.row.entries.left_out().count(), self.row.entries.waiting().count()
         rest = f" {out} parked or held {'contract stays' if out == 1 else 'contracts stay'} out." if out else ""
         self.explanation = (
-            f"{billed} contracts come to {amounts_text(totals)}, tax included.{rest} No more is ever billed."
+            f"{_contracts(billed, 'comes', 'come')} to {amounts_text(totals)}, tax included."
+            f"{_credits_text(given_back_by(self.row))}{rest} No more is ever billed."
         )
         self.initial = {"seen": totals, "issues": True}
 
@@ -186,7 +187,7 @@ class RetryForm(QuestionForm):
             return _previewed(self.row)
         again = retry_parked(run=self.row)
         out = self.row.entries.parked().count()
-        return f"{len(again)} contracts were tried again; {out} are still parked."
+        return f"{_contracts(len(again), 'was', 'were')} tried again; {out} still parked."
 
 
 class HoldForm(QuestionForm):
@@ -208,7 +209,18 @@ class ReleaseForm(QuestionForm):
 
 def _previewed(run: BillingRun) -> str:
     out = run.entries.parked().count()
-    return f"{run.entries.count()} contracts of {run} are previewed, {out} of them parked."
+    return f"{_contracts(run.entries.count(), 'is', 'are')} previewed for {run}, {out} parked."
+
+
+def _contracts(count: int, one: str, many: str) -> str:
+    return f"1 contract {one}" if count == 1 else f"{count} contracts {many}"
+
+
+def _credits_text(given_back: dict[str, int]) -> str:
+    """Say what credit notes for late usage take back beside the invoices."""
+    if not given_back:
+        return ""
+    return f" Credit notes for late usage give back {amounts_text(given_back)} before tax."
 
 
 def _zone() -> Any:

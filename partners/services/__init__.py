@@ -73,6 +73,7 @@ from partners.services.runs import (
     approve_run,
     ask_issue,
     cancel_run,
+    given_back_by,
     issue_run,
     totals_of_run,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "due_months",
     "fates_of",
     "follow_up",
+    "given_back_by",
     "hold_entry",
     "issue_run",
     "kept_body",

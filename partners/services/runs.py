@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -130,6 +131,14 @@ def totals_of_run(run: BillingRun) -> list[RunTotal]:
     rows = run.entries.counting().order_by("currency").values_list("currency")
     sums = rows.annotate(cents=Sum("total_cents"), contracts=Count("pk"))
     return [RunTotal(Money(int(cents), currency), contracts) for currency, cents, contracts in sums]
+
+
+def given_back_by(run: BillingRun) -> dict[str, int]:
+    """Return what credit notes for late usage will take back, per currency, before tax, in minor units."""
+    sums: Counter[str] = Counter()
+    for currency, corrections in run.entries.waiting().exclude(corrections=[]).values_list("currency", "corrections"):
+        sums[currency] += sum(max(-one["net_cents"], 0) for one in corrections)
+    return dict(+sums)
 
 
 def amounts_text(totals: Mapping[str, int]) -> str:

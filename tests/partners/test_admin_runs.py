@@ -102,6 +102,36 @@ def test_nothing_is_approved_unseen(finance_manager, seen):
     assert run.status == "preview"
 
 
+def test_the_approval_tells_what_credit_notes_will_give_back(finance_manager):
+    from tests.partners.test_late_usage import AFTER_NOVEMBER, NOVEMBER, take_back
+
+    partner = a_contract().partner
+    use(partner, 10)
+    issue_run(run=approved_run(), on=ON, now=AFTER_OCTOBER, by="ada")
+    take_back(partner, 4)
+    use(partner, 5, at="2026-11-15T12:00:00+00:00")
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    said = (
+        "1 contract comes to USD 12.00, tax included. Credit notes for late usage give back USD 9.60 before tax. "
+        "No more is ever billed."
+    )
+    assert said in finance_manager.get(button_of(run, "approve")).content.decode()
+
+
+def test_one_contract_is_told_in_the_singular(finance_manager):
+    from django.contrib.messages import get_messages
+
+    parked = a_contract("flat", zone="Mars/Olympus")
+    answers = [finance_manager.post(f"{RUNS}preview-a-month/", {"month": "2026-10"})]
+    Partner.objects.filter(pk=parked.partner_id).update(billing_time_zone="UTC")
+    Contract.objects.filter(pk=parked.pk).update(billing_time_zone="UTC")
+    answers.append(pressed(finance_manager, BillingRun.objects.get(), "retry-parked"))
+    assert [str(told) for answer in answers for told in get_messages(answer.wsgi_request)][-2:] == [
+        "1 contract is previewed for 2026-10, 1 parked.",
+        "1 contract was tried again; 0 still parked.",
+    ]
+
+
 def test_totals_that_changed_meanwhile_are_shown_before_they_are_approved(finance_manager):
     a_contract("flat")
     other = a_contract("flat")

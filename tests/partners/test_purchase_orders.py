@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+import time_machine
+from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
 from billing_site.kit.errors import sentence_of
@@ -136,6 +138,16 @@ def test_a_contract_that_needs_an_order_is_held_until_one_is_known():
     approve_run(run=run, now=AFTER_OCTOBER, by="grace")
     issue_run(run=run, on=ON, now=AFTER_OCTOBER, by="grace")
     assert numbers() == ["PO-1"]
+
+
+def test_a_dry_run_leaves_out_what_the_run_would_hold(capsys):
+    a_contract("flat", reference="C-HELD", needs_purchase_order=True)
+    a_contract("flat", reference="C-BILLED")
+    with time_machine.travel(AFTER_OCTOBER, tick=False):
+        call_command("bill_partners", month="2026-10", dry_run=True)
+    told = capsys.readouterr().out
+    assert "Total USD: USD 500.00" in told
+    assert "Held C-HELD v1 of" in told
 
 
 def test_the_next_build_takes_a_held_month_up_again():
