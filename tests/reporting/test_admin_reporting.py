@@ -100,7 +100,7 @@ def test_an_auditor_finds_no_button_that_acts():
             assert acting == set(), model
             row = model._base_manager.first()
             buttons = {button.method.__name__ for button in page.get_actions_detail(request, str(row.pk))}
-            assert buttons <= {"preview"}, model
+            assert buttons <= {"preview", "download"}, model
 
 
 def test_a_break_is_resolved_with_a_reason():
