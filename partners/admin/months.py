@@ -117,13 +117,15 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
         ("billed_period", "sequence"),
         ("invoice", "credit_note"),
         ("run", "created_at"),
-        "explanation",
-        "usage",
+        ("explanation", "billed_from_then_on"),
     )
-    readonly_fields = ("explanation",)
+    readonly_fields = ("explanation", "billed_from_then_on")
 
     def explanation(self, step: Correction) -> str:
         return "; ".join(line["explanation"] for line in step.lines)
+
+    def billed_from_then_on(self, step: Correction) -> str:
+        return _counts(step)
 
 
 def _counts(step: Correction) -> str:

@@ -637,3 +637,4 @@ def test_the_page_of_a_billed_month_tells_what_came_late(finance_manager):
     assert str(Invoice.objects.latest("pk")) in told
     step = finance_manager.get(page_of(Correction.objects.get())).content.decode()
     assert "2 deeds counted after billing; the month comes to $28.80, billed were $24.00" in step
+    assert "12 deeds" in step
