@@ -29,14 +29,16 @@ from django.db.models.functions import Cast, Coalesce, Left, Right
 from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus
 from partners.enums import METER_OF, RATES_REQUESTS, ContractStatus, EntryState, Meter, RunStatus
 
-_COUNTED_IN = """
-SELECT month.id, coalesce(sum(used.quantity) FILTER (WHERE used.event_type = %s), 0),
-       coalesce(sum(used.requests) FILTER (WHERE used.event_type = %s), 0)
-FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::date[]) AS month (id, partner_id, first_day, end_day)
-LEFT JOIN api_usage AS used
-    ON used.partner_id = month.partner_id AND used.day >= month.first_day AND used.day < month.end_day
-GROUP BY month.id
+_COUNTED_ON = """
+SELECT span.id, used.deeds, used.calls
+FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::date[]) AS span (id, partner_id, first_day, end_day)
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(quantity) FILTER (WHERE event_type = %s), 0) AS deeds,
+           coalesce(sum(requests) FILTER (WHERE event_type = %s), 0) AS calls
+    FROM api_usage WHERE partner_id = span.partner_id AND day >= span.first_day AND day < span.end_day
+) AS used
 """
+Span = tuple[int, int, dt.date, dt.date]  # a key of the caller's, a partner, and its days [first, end)
 
 
 class ContractQuerySet(models.QuerySet):
@@ -85,30 +87,24 @@ class ApiUsageQuerySet(models.QuerySet):
         """Days of [start, end), in the billing time zone of the partner."""
         return self.filter(day__gte=start, day__lt=end)
 
-    def counted_for(self, contracts: Collection[Any]) -> models.QuerySet[Any, dict[str, Any]]:
-        """Add up what each of these contracts rates on the days it runs: deeds by quantity, requests by number."""
-        in_force = Q(partner__contracts__end_date=None) | Q(day__lt=F("partner__contracts__end_date"))
-        return (
-            self.filter(in_force, partner__contracts__in=contracts, day__gte=F("partner__contracts__start_date"))
-            .order_by()
-            .values(contract_id=F("partner__contracts__id"))
-            .annotate(
-                deeds=Sum("quantity", filter=Q(event_type=Meter.DEED), default=0),
-                calls=Sum("requests", filter=Q(event_type=Meter.REQUEST), default=0),
-            )
-        )
+    def counted_on(self, spans: Collection[Span]) -> dict[int, dict[str, Decimal]]:
+        """Add up what was counted in each of these spans, by its key, per meter: deeds by quantity, requests by number.
 
-    def counted_in(self, months: Collection[Any]) -> dict[int, dict[str, Decimal]]:
-        """Add up what was counted on the days that each of these billed months served, per meter."""
-        rows = [(month.pk, month.contract.partner_id, *month.served_days) for month in months]
-        if not rows:
+        One statement that reads the days of each span and no others, however many years are kept.
+        """
+        if not spans:
             return {}
+        columns = [list(column) for column in zip(*spans, strict=True)]
         with connection.cursor() as cursor:
-            cursor.execute(_COUNTED_IN, [Meter.DEED, Meter.REQUEST, *map(list, zip(*rows, strict=True))])
+            cursor.execute(_COUNTED_ON, [*columns, Meter.DEED, Meter.REQUEST])
             return {
                 key: {Meter.DEED.value: deeds, Meter.REQUEST.value: Decimal(calls)}
                 for key, deeds, calls in cursor.fetchall()
             }
+
+    def counted_in(self, months: Collection[Any]) -> dict[int, dict[str, Decimal]]:
+        """Add up what was counted on the days that each of these billed months served, per meter."""
+        return self.counted_on([(month.pk, month.contract.partner_id, *month.served_days) for month in months])
 
     def without_contract(self) -> Self:
         """Used on a day on which the partner had no contract: nobody will be billed for it until somebody acts."""

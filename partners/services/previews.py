@@ -19,7 +19,6 @@ from invoices.pdf.wording import Wording
 from invoices.services import NewLine
 from invoices.totals import LineDraft, total_invoice
 from partners.enums import EntryKind
-from partners.metering import DEED, REQUEST
 from partners.models import ApiUsage, BilledPeriod, Contract, PurchaseOrder
 from partners.pricing import (
     Proration,
@@ -255,10 +254,9 @@ def month_of_contract(contract: Contract, month: Period) -> Period:
 
 def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> dict[int, dict[str, Decimal]]:
     """Return what was counted for each contract on the days of [start, end) on which it ran, per meter."""
-    counted = {contract.pk: {DEED: Decimal(0), REQUEST: Decimal(0)} for contract in contracts}
-    for row in ApiUsage.objects.within(start=start, end=end).counted_for(contracts):
-        counted[row["contract_id"]] = {DEED: Decimal(row["deeds"]), REQUEST: Decimal(row["calls"])}
-    return counted
+    return ApiUsage.objects.counted_on(
+        [(one.pk, one.partner_id, max(start, one.start_date), min(end, one.end_date or end)) for one in contracts]
+    )
 
 
 def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
