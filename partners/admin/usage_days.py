@@ -44,9 +44,12 @@ class SumOfListMixin:
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         response = super().changelist_view(request, extra_context)  # type: ignore[misc]
         context = getattr(response, "context_data", None) or {}
-        if isinstance(response, TemplateResponse) and "cl" in context and PARTNER in request.GET:
+        if isinstance(response, TemplateResponse) and "cl" in context and self.is_added_up(request):
             context["panels"] = [_sum(context["cl"].queryset, self.summed, self.counted_elsewhere(request))]
         return response
+
+    def is_added_up(self, request: HttpRequest) -> bool:
+        return PARTNER in request.GET
 
     def counted_elsewhere(self, request: HttpRequest) -> list[tuple[Any, ...]]:  # noqa: ARG002
         """Return rows of sums that belong to these days and stand in no row of this list."""
@@ -54,7 +57,13 @@ class SumOfListMixin:
 
 
 class SumOfEventsMixin(SumOfListMixin):
-    """Adds the requests that a product counted itself: they are behind a line too, and no events."""
+    """Adds the requests that a product counted itself: they are behind a line too, and no events.
+
+    Without days the list may be years of events; then nothing is added up.
+    """
+
+    def is_added_up(self, request: HttpRequest) -> bool:
+        return _days_asked(request) is not None
 
     def counted_elsewhere(self, request: HttpRequest) -> list[tuple[Any, ...]]:
         days = _days_asked(request)

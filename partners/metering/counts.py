@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from partners.pricing import METERS
@@ -80,21 +80,20 @@ class DayCount(NamedTuple):
 
 def identity(partner_id: int, idempotency_key: str) -> str:
     """Return the id of a count, as a UUID is written: the same partner and key always meet the same row."""
-    half = hashlib.sha256(f"{partner_id}:{idempotency_key}".encode()).hexdigest()
+    half = sha256(f"{partner_id}:{idempotency_key}".encode()).hexdigest()
     return f"{half[:8]}-{half[8:12]}-{half[12:16]}-{half[16:20]}-{half[20:32]}"
 
 
 def added_up(events: Iterable[NewUsage], zone: ZoneInfo) -> list[tuple[DayKey, DayCount]]:
-    """Add events up by day of the zone: the rule, in plain words, that the database follows when it records usage."""
-    sums: dict[DayKey, DayCount] = defaultdict(lambda: DayCount(0, Decimal(0)))
-    for event in events:
-        day = event.occurred_at.astimezone(zone).date()
-        key = DayKey(day, event.event_type, event.api_key_prefix, event.endpoint)
-        before = sums[key]
-        sums[key] = DayCount(before.requests + _requests(event), before.quantity + event.quantity)
-    return sorted(sums.items())
+    """Add events up by day of the zone; those that take others back are below zero, and so count the other way."""
+    found: dict[tuple[date, str, str, str], list[Decimal]] = defaultdict(list)
+    for _, event_type, occurred_at, quantity, _, prefix, endpoint, _, _ in events:
+        found[occurred_at.astimezone(zone).date(), event_type, prefix, endpoint].append(quantity)
+    return [(DayKey(*key), _count(key[1], quantities)) for key, quantities in found.items()]
 
 
-def _requests(event: NewUsage) -> int:
+def _count(event_type: str, quantities: list[Decimal]) -> DayCount:
     """A deed is fetched by one request; an event of the request meter says how many there were."""
-    return int(event.quantity) if event.event_type == REQUEST else 1
+    quantity = sum(quantities, Decimal(0))
+    requests = int(quantity) if event_type == REQUEST else sum(1 if one > 0 else -1 for one in quantities)
+    return DayCount(requests, quantity)

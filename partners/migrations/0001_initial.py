@@ -2,6 +2,7 @@
 
 import billing_site.kit.fields
 import django.contrib.postgres.constraints
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import partners.models.agreements
 import pgtrigger.compiler
@@ -243,7 +244,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(help_text="A day of the partner's billing time zone.")),
                 ('requests', models.BigIntegerField(default=0)),
                 ('quantity', models.DecimalField(decimal_places=6, default=0, max_digits=24)),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_usage', to='partners.partner')),
+                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='api_usage', to='partners.partner')),
             ],
             options={
                 'verbose_name': 'daily usage',
@@ -770,7 +771,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='usageevent',
-            index=models.Index(fields=['occurred_at'], name='usage_in_order_of_time'),
+            index=models.Index(fields=['created_at'], name='usage_in_order_of_arrival'),
+        ),
+        migrations.AddIndex(
+            model_name='usageevent',
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['occurred_at'], name='usage_blocks_by_time'),
         ),
         migrations.AddConstraint(
             model_name='usageevent',

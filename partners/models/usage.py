@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -46,7 +47,8 @@ class UsageEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "occurred_at"], name="usage_of_partner_by_time"),
-            models.Index(fields=["occurred_at"], name="usage_in_order_of_time"),
+            models.Index(fields=["created_at"], name="usage_in_order_of_arrival"),
+            BrinIndex(fields=["occurred_at"], name="usage_blocks_by_time", autosummarize=True),
         ]
 
     def __str__(self) -> str:
@@ -114,7 +116,7 @@ class RequestCount(models.Model):
 class ApiUsage(models.Model):
     """The exact daily rollup that billing reads; kept in the transaction that stores the events."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="api_usage")
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="api_usage", db_index=False)
     api_key_prefix = models.CharField(max_length=20, blank=True)
     event_type = models.CharField(max_length=60, help_text="The meter.")
     endpoint = models.CharField(max_length=200, blank=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from django.db import IntegrityError, transaction
 
 from billing_site.kit.errors import Refused
-from partners.metering import CountsBatch, CountsReversal, RequestCount, identity
+from partners.metering import REQUEST, CountsBatch, CountsReversal, DayCount, DayKey, RequestCount, identity
 from partners.metering.batches import sha256_of
 from partners.metering.repeats import count_the_same
 from partners.models import Partner, RequestBatch
 from partners.models import RequestCount as CountRow
 from partners.services.archived import ARCHIVED, archived_spans
-from partners.services.rollup import add_counts
+from partners.services.rollup import add_days, take_days
 from partners.services.usage_conflicts import Contradiction, keep_contradictions
 from partners.services.usage_locks import hold_usage, share_usage
 
@@ -89,8 +90,13 @@ def _recorded(partner: Partner, known_by: str, batch: CountsBatch | CountsRevers
         reverses=target,
     )
     CountRow.objects.bulk_create(CountRow(batch=row, **count._asdict()) for count in counts)
-    add_counts(partner_id=partner.pk, counts=counts, is_reversal=target is not None)
+    (add_days if target is None else take_days)(partner_id=partner.pk, days=map(_of_a_day, counts))
     return BatchOutcome(known_by, batch.idempotency_key, "recorded", sum(count.requests for count in counts))
+
+
+def _of_a_day(count: RequestCount) -> tuple[DayKey, DayCount]:
+    key = DayKey(count.day, REQUEST, count.api_key_prefix, count.endpoint)
+    return key, DayCount(count.requests, Decimal(count.requests))
 
 
 def _refuse_archived(partner: Partner, counts: Sequence[RequestCount]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Max, Min, OuterRef, Subquery
 
 from billing_site.kit.periods import Period
 from partners.models import ApiUsage, Partner, RequestCount, UsageEvent
@@ -139,7 +139,9 @@ def months_of_usage() -> list[tuple[dt.date, dt.date]]:
 def ends_of_usage() -> tuple[dt.date | None, dt.date | None]:
     days = ApiUsage.objects.aggregate(first=Min("day"), last=Max("day"))
     counts = RequestCount.objects.aggregate(first=Min("day"), last=Max("day"))
-    events = UsageEvent.objects.aggregate(first=Min("occurred_at"), last=Max("occurred_at"))
+    of_partner = UsageEvent.objects.filter(partner=OuterRef("pk")).values("occurred_at")
+    oldest, newest = (Subquery(of_partner.order_by(order)[:1]) for order in ("occurred_at", "-occurred_at"))
+    events = Partner.objects.aggregate(first=Min(oldest), last=Max(newest))
     margin = dt.timedelta(days=1)
     firsts = [days["first"], counts["first"], events["first"] and events["first"].date() - margin]
     lasts = [days["last"], counts["last"], events["last"] and events["last"].date() + margin]

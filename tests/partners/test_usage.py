@@ -131,6 +131,16 @@ def test_four_at_once_over_a_month_border_count_once():
     assert counted(partner) == [("10-31", "deed", 1, 1), ("11-01", "deed", 39, 39)]
 
 
+@pytest.mark.parametrize("place", range(8))
+def test_one_repeat_among_many_new_events_is_found_wherever_it_stands(place):
+    partner = a_partner()
+    fates(partner, DEED)
+    events = [DEED._replace(idempotency_key=f"k-{n}", quantity=Decimal(1)) for n in range(2, 102)]
+    told = fates(partner, *events[:place], DEED, *events[place:])
+    assert told == ["recorded"] * place + ["repeated"] + ["recorded"] * (100 - place)
+    assert counted(partner) == [("10-15", "deed", 101, 103)]
+
+
 def test_usage_without_a_contract_is_listed():
     agreed = a_contract(start_date=dt.date(2026, 10, 10))
     use(agreed.partner, at="2026-10-09T12:00:00+00:00")

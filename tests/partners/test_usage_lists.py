@@ -1,17 +1,28 @@
-"""The list of events is read from an index in the order of time, not sorted whole for each page."""
+"""The lists of events are read from an index in their order, not sorted whole for each page."""
 
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.db import connection
+from django.test import RequestFactory
 
 from partners.models import UsageEvent
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_newest_events_come_from_an_index():
+def plan_of_the_list(**asked: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    plan = UsageEvent.objects.order_by("-occurred_at", "pk")[:50].explain()
-    assert "Index Scan Backward using usage_in_order_of_time" in plan
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    page, request = admin.site.get_model_admin(UsageEvent), RequestFactory().get("/", asked)
+    rows = UsageEvent.objects.filter(partner=7) if asked else UsageEvent.objects.all()
+    return rows.order_by(*page.get_ordering(request))[:50].explain()
+
+
+def test_what_arrived_last_comes_from_an_index():
+    assert "Index Scan Backward using usage_in_order_of_arrival" in plan_of_the_list()
+
+
+def test_the_newest_events_of_a_partner_come_from_an_index():
+    assert "Index Scan Backward using usage_of_partner_by_time" in plan_of_the_list(partner__id__exact="7")

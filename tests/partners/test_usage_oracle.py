@@ -12,7 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from partners.metering import NewUsage, Reversal, added_up
+from partners.metering import NewUsage, Reversal
 from partners.models import ApiUsage, Partner, UsageEvent
 from partners.services import record_usage
 from tests.partners.agreements import AFTER_OCTOBER, a_partner
@@ -69,10 +69,15 @@ def take_back_plainly(partner: Partner, reversal: Reversal) -> None:
 
 
 def add_plainly(partner: Partner, event: NewUsage, sign: int) -> None:
-    ((key, counted),) = added_up([event], ZoneInfo(partner.billing_time_zone))
-    day, _ = ApiUsage.objects.get_or_create(partner=partner, **key._asdict())
-    day.requests += sign * counted.requests
-    day.quantity += sign * counted.quantity
+    day, _ = ApiUsage.objects.get_or_create(
+        partner=partner,
+        day=event.occurred_at.astimezone(ZoneInfo(partner.billing_time_zone)).date(),
+        event_type=event.event_type,
+        api_key_prefix=event.api_key_prefix,
+        endpoint=event.endpoint,
+    )
+    day.requests += sign * (int(event.quantity) if event.event_type == "request" else 1)
+    day.quantity += sign * event.quantity
     day.save()
 
 

@@ -13,7 +13,7 @@ from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, Row
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
 from partners.admin.usage.importing import PERMISSION, import_page
-from partners.admin.usage_days import DaysOfPartner, SumOfEventsMixin, SumOfListMixin
+from partners.admin.usage_days import PARTNER, DaysOfPartner, SumOfEventsMixin, SumOfListMixin
 from partners.models import ApiUsage, RequestBatch, RequestCount, UsageEvent
 from partners.resources import ApiUsageResource, UsageEventResource
 
@@ -79,9 +79,15 @@ class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     )
     search_fields = ("partner__name", "resource_id", "user_id", "idempotency_key")
     search_help_text = "Partner, resource, user or idempotency key"
-    ordering = ("-occurred_at", "pk")
     resource_classes = (UsageEventResource,)
     actions_list = ("import_usage",)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """The newest of one partner; of all partners what arrived last, because only that order has an index."""
+        return ("-occurred_at", "pk") if PARTNER in request.GET else ("-created_at", "pk")
+
+    def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("occurred_at",) if PARTNER in request.GET else ("created_at",)
 
     @button("Import", icon="upload", permission=PERMISSION)
     def import_usage(self, request: HttpRequest) -> HttpResponse:
