@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 
-from billing_site.kit.api.problems import CONTENT_TYPE, problem
+from billing_site.kit.api.problems import CONTENT_TYPE, Unavailable, problem
+from billing_site.kit.errors import is_away
 
 
 def problem_page(status: int, detail: str, code: str = "") -> JsonResponse:
@@ -26,8 +29,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse | Json
 
 def server_error(request: HttpRequest) -> HttpResponse | JsonResponse:
     if _is_for_machines(request):
+        if is_away(sys.exc_info()[1]):  # before the view was reached: the session of who asks could not be read
+            return _unavailable()
         return problem_page(500, "The fault is ours; it is logged.", "fault")
     return defaults.server_error(request)
+
+
+def _unavailable() -> JsonResponse:
+    told = problem_page(Unavailable.status_code, Unavailable.default_detail, Unavailable.default_code)
+    told["Retry-After"] = Unavailable.wait
+    return told
 
 
 def _is_for_machines(request: HttpRequest) -> bool:

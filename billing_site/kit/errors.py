@@ -7,10 +7,11 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, DataError, IntegrityError, InternalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 
 _RAISED = "P0001"  # SQLSTATE of RAISE EXCEPTION
+_BEYOND_LIMITS = "54"  # class of SQLSTATE: no later moment would mend it
 _PROTECTED_BY_PGTRIGGER = re.compile(r"pgtrigger: Cannot (?P<verb>\w+) rows from (?P<table>\w+) table")
 _DEFAULT_SENTENCE = re.compile(r"^Constraint .+ is violated\.$")
 _PAST = {"insert": "added", "update": "changed", "delete": "deleted", "truncate": "emptied"}
@@ -25,6 +26,13 @@ def is_refusal(error: BaseException) -> bool:
     if isinstance(error, InternalError):
         return getattr(error.__cause__, "sqlstate", None) == _RAISED
     return isinstance(error, Refused | ValidationError | IntegrityError | DataError)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Tell that PostgreSQL is gone, full, or chose us as a deadlock's victim: the same will do in a moment."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return not (getattr(error.__cause__, "sqlstate", None) or "").startswith(_BEYOND_LIMITS)
 
 
 def sentence_of(error: BaseException) -> str:

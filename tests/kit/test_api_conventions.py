@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 
 from billing_site.kit.api import parsers
+from billing_site.kit.errors import is_away
 from billing_site.kit.models import IdempotentRequest, JobRun, ServiceKey
 from tests.books import NOW
 
@@ -274,6 +277,42 @@ def test_a_fault_of_ours_is_a_500_problem_without_a_traceback(client):
     answer = post(client, {"job": "fault"})
     assert_problem(answer, 500)
     assert b"a bug" not in answer.content
+
+
+# --- While PostgreSQL is away --------------------------------------------------------------------------------------
+
+
+def without_postgres(monkeypatch, ask):
+    """Ask from a thread, whose connection is to be made, while nobody listens where PostgreSQL should."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    monkeypatch.setitem(connection.settings_dict, "PORT", port)
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(ask).result()
+
+
+@pytest.mark.parametrize("path", [RUNS, "/api/v1/usage-events"])
+def test_a_call_while_postgresql_is_away_is_to_be_made_again(monkeypatch, caplog, path):
+    given = headers()
+    answer = without_postgres(monkeypatch, lambda: Client().post(path, {}, "application/json", headers=given))
+    assert_problem(answer, 503)
+    assert answer["Retry-After"] == "5"
+    assert "PostgreSQL did not answer" in caplog.text
+
+
+def test_a_person_at_the_api_is_told_the_same(monkeypatch, client):
+    client.force_login(User.objects.create_superuser("ada"))
+    client.raise_request_exception = False
+    answer = without_postgres(monkeypatch, lambda: client.get(RUNS))
+    assert_problem(answer, 503)
+    assert answer["Retry-After"] == "5"
+
+
+def test_what_no_later_moment_would_mend_is_no_503():
+    with pytest.raises(OperationalError) as refusal, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1" + ", 1" * 1_664)  # PostgreSQL answers a row of at most 1,664 columns
+    assert not is_away(refusal.value)
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------

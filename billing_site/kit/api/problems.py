@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,8 +15,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from billing_site.kit.errors import is_refusal, sentence_of
+from billing_site.kit.errors import is_away, is_refusal, sentence_of
 
+logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
 _SCHEMA = {
@@ -53,6 +55,15 @@ class Conflict(exceptions.APIException):
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
     default_detail = "The request contradicts what is on record."
+
+
+class Unavailable(exceptions.APIException):
+    """PostgreSQL is away, or broke off what was asked; `wait` is told as Retry-After, in seconds."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = "The database does not answer. Nothing is wrong with the request; send the same again in a moment."
+    wait = 5
 
 
 def problem(*, status: int, detail: str, code: str = "", errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
@@ -99,6 +110,9 @@ def _as_api_exception(error: Exception, context: Mapping[str, Any]) -> exception
 
 
 def _as_refusal(error: Exception) -> exceptions.APIException | None:
+    if is_away(error):
+        logger.error("PostgreSQL did not answer", exc_info=error)
+        return Unavailable()
     if isinstance(error, DataError):
         return exceptions.ValidationError(sentence_of(error))
     return Conflict(sentence_of(error), code="refused") if is_refusal(error) else None
@@ -164,7 +178,7 @@ def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _documented_statuses(method: str, operation: dict[str, Any]) -> list[HTTPStatus]:
-    statuses = [HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN]
+    statuses = [HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE]
     if operation.get("security"):
         statuses.insert(1, HTTPStatus.UNAUTHORIZED)
     if any(parameter.get("in") == "path" for parameter in operation.get("parameters", ())):
