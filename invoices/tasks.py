@@ -15,6 +15,7 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.jobs import recorded
 from billing_site.kit.locks import took
 from billing_site.kit.nudging import nudge
+from billing_site.kit.wording import counted
 from invoices.documents import keep_document
 from invoices.enums import DeliveryState
 from invoices.models import CreditNote, Delivery, Invoice
@@ -39,7 +40,7 @@ def render_documents(limit: int = DOCUMENTS_IN_A_SWEEP) -> None:
             if drawn[True] >= limit:
                 break
         if drawn[True] or drawn[False]:
-            run.did(f"{drawn[True]} documents kept, {drawn[False]} failed.")
+            run.did(f"{counted(drawn[True], 'document')} kept, {drawn[False]} failed.")
     if drawn[True] >= limit:
         nudge(render_documents)
     if Delivery.objects.due(now=timezone.now()).exists():
@@ -59,7 +60,10 @@ def recount_totals() -> None:
         if found.of_ours:
             raise TotalsDiffer("; ".join([_named(found.of_ours, "amounts of ours differ"), *filter(None, [stripes])]))
         if found.ours or stripes:
-            run.did("; ".join([f"{found.ours} invoices added up again, all agree", *filter(None, [stripes])]) + ".")
+            run.did(
+                "; ".join([f"{counted(found.ours, 'invoice')} added up again, all agree", *filter(None, [stripes])])
+                + "."
+            )
 
 
 def _named(differences: Sequence[Difference], what: str) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from billing_site.kit.money import Money
+from billing_site.kit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,6 +141,6 @@ def _unused(one: ContractMonth, facts: RunFacts) -> Iterator[tuple[str, str]]:
 
 
 def _without_contract(used: UnagreedUsage) -> str:
-    days = "1 day" if used.days == 1 else f"{used.days} days"
+    days = counted(used.days, "day")
     when = f"on {used.first}" if used.first == used.last else f"from {used.first} to {used.last}"
     return f"{counted_text(used.quantity, used.meter)} on {days} without a contract, {when}: nobody will pay for them."

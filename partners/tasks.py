@@ -19,6 +19,7 @@ from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.jobs import recorded
 from billing_site.kit.nudging import nudge
 from billing_site.kit.periods import Period
+from billing_site.kit.wording import counted
 from invoices.tasks import render_documents, send_deliveries
 from partners.models import BillingRun, BillingRunEntry
 from partners.services import (
@@ -82,7 +83,7 @@ def mail_runs() -> str:
     with recorded("partners.tasks.mail_runs", now) as job:
         queued = queue_all_mails(now=now)
         if queued:
-            job.did(f"{queued} e-mails queued")
+            job.did(f"{counted(queued, 'e-mail')} queued")
             nudge(send_deliveries)
         return job.outcome or "no invoice of a run waits to be sent"
 
@@ -105,7 +106,7 @@ def _build(month: Period, now: dt.datetime) -> str:
     if settings.PARTNER_RUN_AUTO_APPROVE:
         with suppress(NothingToApprove):
             approve_run(run=run, now=now, by=SCHEDULE)
-    counts = f"{run.entries.count()} contracts previewed, {run.entries.parked().count()} parked"
+    counts = f"{counted(run.entries.count(), 'contract')} previewed, {run.entries.parked().count()} parked"
     held = run.entries.held().count()
     return f"{month.label()}: {counts}{f', {held} held' if held else ''}"
 
@@ -126,7 +127,8 @@ def _issue(run: BillingRun, now: dt.datetime) -> str:
     except (MonthAtWork, MoreThanApproved) as refusal:
         return f"{run}: {refusal}"
     totals = ", ".join(str(total.total) for total in totals_of_run(run)) or "nothing"
-    return f"{run}: {run.entries.billed().count()} invoices, {totals}; {run.entries.parked().count()} parked"
+    billed = counted(run.entries.billed().count(), "invoice")
+    return f"{run}: {billed}, {totals}; {run.entries.parked().count()} parked"
 
 
 def _month(start: dt.date) -> Period:
@@ -145,9 +147,11 @@ def prove_usage() -> str:
         differences = all_usage_differences()
         if differences:
             told = "; ".join(str(one) for one in differences[:20])
-            raise UsageDiffers(f"{len(differences)} daily sums differ from what was counted. {told}")
+            raise UsageDiffers(
+                f"{counted(len(differences), 'daily sum differs', 'daily sums differ')} from what was counted. {told}"
+            )
         months = len(months_of_usage())
-        job.did(f"The daily sums of {months} months are what was counted." if months else "")
+        job.did(f"The daily sums of {counted(months, 'month')} are what was counted." if months else "")
         return job.outcome or "nothing was ever counted"
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.jobs import recorded
+from billing_site.kit.wording import counted
 from payments.stripe.gateway import gateway_from_settings
 from reporting.invariants import broken_invariants
 from reporting.models import Reconciliation
@@ -55,4 +56,4 @@ def _reconciled(day: dt.date, now: dt.datetime) -> str:
     end = day + dt.timedelta(days=1)
     theirs = fetch_theirs(gateway=gateway_from_settings(), start=day, end=end)
     run = reconcile(start=day, end=end, theirs=theirs, now=now)
-    return f"{day}: {run.matched_count} of {run.theirs_count} movements agree, {run.break_count} breaks"
+    return f"{day}: {run.matched_count} of {run.theirs_count} movements agree, {counted(run.break_count, 'break')}"

@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 
+from billing_site.kit.wording import counted
+
 _RAISED = "P0001"  # SQLSTATE of RAISE EXCEPTION
 _BEYOND_LIMITS = "54"  # class of SQLSTATE: no later moment would mend it
 _PROTECTED_BY_PGTRIGGER = re.compile(r"pgtrigger: Cannot (?P<verb>\w+) rows from (?P<table>\w+) table")
@@ -49,7 +51,7 @@ def sentence_of(error: BaseException) -> str:
 def _named(error: ProtectedError | RestrictedError) -> str:
     rows = list(error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects)
     kinds = sorted({str(row._meta.verbose_name) for row in rows})  # noqa: SLF001 - Django's public-by-documentation Options
-    return f"{len(rows)} {' and '.join(kinds)} row{'s' if len(rows) != 1 else ''}"
+    return counted(len(rows), f"{' and '.join(kinds)} row")
 
 
 def _sentence_of_postgres(error: DatabaseError) -> str:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from billing_site.kit.admin import badge, link_to
 from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
 from billing_site.kit.money import Money
+from billing_site.kit.wording import counted
 from invoices.admin.columns import is_overdue, number, status_badge
 from invoices.enums import CreditNoteStatus, Origin
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
@@ -200,7 +201,7 @@ def _sums(invoice: Invoice) -> list[Sum]:
 def _due_note(invoice: Invoice, on: dt.date) -> str:
     if is_overdue(invoice, on=on) and invoice.due_date:
         days = (on - invoice.due_date).days
-        return f"{days} day{'s' if days != 1 else ''} overdue"
+        return f"{counted(days, 'day')} overdue"
     if invoice.paid_at and invoice.status == "paid":
         return f"Paid on {day_text(invoice.paid_at)}"
     if invoice.voided_at:

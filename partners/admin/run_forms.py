@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing_site.kit.admin import QuestionForm
 from billing_site.kit.nudging import nudge
 from billing_site.kit.periods import NotAMonth, Period
+from billing_site.kit.wording import counted
 from partners.enums import RunStatus
 from partners.models import BillingRun, Partner
 from partners.services import (
@@ -137,7 +138,7 @@ class ApproveForm(QuestionForm):
         out, billed = self.row.entries.left_out().count(), self.row.entries.waiting().count()
         rest = f" {out} parked or held {'contract stays' if out == 1 else 'contracts stay'} out." if out else ""
         self.explanation = (
-            f"{_contracts(billed, 'comes', 'come')} to {amounts_text(totals)}, tax included."
+            f"{counted(billed, 'contract comes', 'contracts come')} to {amounts_text(totals)}, tax included."
             f"{_credits_text(given_back_by(self.row))}{rest} No more is ever billed."
         )
         self.initial = {"seen": totals, "issues": True}
@@ -187,7 +188,7 @@ class RetryForm(QuestionForm):
             return _previewed(self.row)
         again = retry_parked(run=self.row)
         out = self.row.entries.parked().count()
-        return f"{_contracts(len(again), 'was', 'were')} tried again; {out} still parked."
+        return f"{counted(len(again), 'contract was', 'contracts were')} tried again; {out} still parked."
 
 
 class HoldForm(QuestionForm):
@@ -209,11 +210,7 @@ class ReleaseForm(QuestionForm):
 
 def _previewed(run: BillingRun) -> str:
     out = run.entries.parked().count()
-    return f"{_contracts(run.entries.count(), 'is', 'are')} previewed for {run}, {out} parked."
-
-
-def _contracts(count: int, one: str, many: str) -> str:
-    return f"1 contract {one}" if count == 1 else f"{count} contracts {many}"
+    return f"{counted(run.entries.count(), 'contract is', 'contracts are')} previewed for {run}, {out} parked."
 
 
 def _credits_text(given_back: dict[str, int]) -> str:

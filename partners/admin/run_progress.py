@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from billing_site.kit.admin.words import day_text
 from billing_site.kit.money import Money
+from billing_site.kit.wording import counted
 from invoices.enums import DeliveryState, DocumentKind
 from invoices.models import Delivery, Document
 from partners.admin.changes import change_text
@@ -106,7 +107,7 @@ def is_live(run: BillingRun, counts: Counts) -> bool:
 
 def steps_of(run: BillingRun, counts: Counts) -> list[Step]:
     """Return the five steps; of a canceled run, where it ended."""
-    built = Step("Built", "done", f"{counts.total:,} contracts, {_when(run.started_at)}")
+    built = Step("Built", "done", f"{counted(counts.total, 'contract')}, {_when(run.started_at)}")
     if run.status == RunStatus.CANCELED:
         return [built, Step("Canceled", "now", _when(run.finished_at))]
     return [built, _approved(run), *_papers(run, counts)]

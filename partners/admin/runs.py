@@ -29,6 +29,7 @@ from billing_site.kit.admin import (
 from billing_site.kit.admin.panels import register
 from billing_site.kit.admin.words import day_text
 from billing_site.kit.money import Money
+from billing_site.kit.wording import counted
 from partners.admin.run_entries import Asked, flag_badge, flags_without_contract, line_rows, page_of, rows_of
 from partners.admin.run_forms import (
     ApproveForm,
@@ -204,7 +205,7 @@ def run_page(run: BillingRun, request: HttpRequest) -> dict[str, Any]:
         "text": asked.text,
         "loose_flags": flags_without_contract(run, asked),
         "rows": rows_of(run, page, request),
-        "shown": f"{page.start_index():,} to {page.end_index():,} of {page.paginator.count:,} contracts",
+        "shown": f"{page.start_index():,} to {page.end_index():,} of {counted(page.paginator.count, 'contract')}",
         "previous_url": url(p=page.previous_page_number()) if page.has_previous() else "",
         "next_url": url(p=page.next_page_number()) if page.has_next() else "",
     }

@@ -14,6 +14,7 @@ from django.utils import timezone
 from billing_site.kit.admin import list_url
 from billing_site.kit.admin.dashboard import Card
 from billing_site.kit.admin.words import age_text
+from billing_site.kit.wording import counted
 from payments.models import AppliedVersion, EventListing, StripeEvent
 from payments.stripe.health import Need, StripeHealth, stripe_health
 
@@ -117,7 +118,7 @@ def _mirror(health: StripeHealth, needs: set[Need]) -> Figure:
 
 
 def _dead_letters(health: StripeHealth) -> Advice:
-    letters = "1 dead letter" if health.dead == 1 else f"{health.dead} dead letters"
+    letters = counted(health.dead, "dead letter")
     said = "Tried eight times and not in the books: read why, then retry or lay aside."
     return Advice("danger", letters, said, list_url(StripeEvent, view="dead"))
 

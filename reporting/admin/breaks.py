@@ -26,6 +26,7 @@ from billing_site.kit.admin import (
     money_column,
     stripe_link,
 )
+from billing_site.kit.wording import counted
 from reporting.enums import BreakStatus
 from reporting.models import Break
 from reporting.services import resolve_break
@@ -120,7 +121,7 @@ class BreakAdmin(RowPageMixin, TotalsMixin, BackOfficeAdmin):
         if row.status != BreakStatus.OPEN:
             return self.get_empty_value_display()
         days = (timezone.now() - row.found_at).days
-        said = f"{days} day{'s' if days != 1 else ''}" if days else "today"
+        said = counted(days, "day") if days else "today"
         return badge(said, "warning") if days >= _OLD_DAYS else said
 
     age.admin_order_field = "found_at"  # type: ignore[attr-defined]

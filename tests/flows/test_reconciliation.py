@@ -247,13 +247,13 @@ def test_the_command_lists_breaks_and_ends_well(stripe_sim, customer):
     shown = run_command("--from", "2026-10-14", "--to", "2026-10-14")
     assert one["id"] in shown
     assert "$29.99" in shown
-    assert "1 breaks" in shown
+    assert "1 break" in shown
 
 
 def test_to_is_the_last_day_included(stripe_sim, customer):
     charge(stripe_sim, customer, at=NOON + dt.timedelta(days=1))
     assert "0 breaks" in run_command("--from", "2026-10-14")
-    assert "1 breaks" in run_command("--from", "2026-10-14", "--to", "2026-10-15")
+    assert "1 break" in run_command("--from", "2026-10-14", "--to", "2026-10-15")
 
 
 def test_without_a_key_the_command_says_which_variable_is_missing(settings):

@@ -127,7 +127,7 @@ def test_the_sweep_renders_what_is_missing_and_says_when_nothing_is():
     render_documents()
     render_documents()
     said = JobRun.objects.order_by("pk").values_list("state", "outcome")
-    assert list(said) == [("done", "1 documents kept, 0 failed."), ("nothing_to_do", "Nothing to do.")]
+    assert list(said) == [("done", "1 document kept, 0 failed."), ("nothing_to_do", "Nothing to do.")]
     assert not Invoice.objects.awaiting_document().exists()
 
 

@@ -316,7 +316,7 @@ def test_the_live_part_tells_each_step_and_stops_when_all_is_done(finance_manage
     assert ">Billed<" in live(run)
     render_documents()
     assert ">Document kept<" in live(run)
-    assert mail_runs() == "1 e-mails queued"
+    assert mail_runs() == "1 e-mail queued"
     assert "Not sent: " in live(run)
     assert 'data-live="yes"' in live(run)
     send_deliveries()
@@ -327,7 +327,7 @@ def test_the_live_part_tells_each_step_and_stops_when_all_is_done(finance_manage
     no_address.partner.customer.email = "ap@partner.example"
     no_address.partner.customer.save()
     pressed(finance_manager, run, "send")
-    assert mail_runs() == "1 e-mails queued"
+    assert mail_runs() == "1 e-mail queued"
     assert Delivery.objects.count() == Invoice.objects.count() == 2
 
 

@@ -428,7 +428,7 @@ def test_the_clock_previews_a_final_invoice_once():
     use(contract.partner, 10)
     bill()
     use(contract.partner, 2)
-    assert bill_due_months() == "2026-11: 1 contracts previewed, 0 parked"
+    assert bill_due_months() == "2026-11: 1 contract previewed, 0 parked"
     assert bill_due_months() == "no month is due that is not previewed"
 
 

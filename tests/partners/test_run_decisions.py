@@ -201,7 +201,7 @@ def test_the_worker_issues_only_what_was_handed_over():
     run = ask_issue(run=run, now=AFTER_OCTOBER, by="grace")
     asked = ask_issue(run=run, now=AFTER_OCTOBER + dt.timedelta(hours=1), by="eve")
     assert (asked.issue_asked_by, asked.issue_asked_at) == ("grace", AFTER_OCTOBER)
-    assert issue_approved_runs() == "2026-10: 1 invoices, USD 500.00; 0 parked"
+    assert issue_approved_runs() == "2026-10: 1 invoice, USD 500.00; 0 parked"
     assert ask_issue(run=run, now=AFTER_OCTOBER, by="grace").status == "issued"
 
 

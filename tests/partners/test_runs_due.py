@@ -75,14 +75,12 @@ def test_the_time_zone_of_the_server_changes_no_invoice(settings):
 @time_machine.travel(dt.datetime(2026, 11, 11, 2, tzinfo=dt.UTC), tick=False)
 def test_ten_days_of_silence_are_caught_up_as_previews_for_people():
     a_contract("flat", start_date=dt.date(2026, 9, 1))
-    assert bill_due_months() == "2026-09: 1 contracts previewed, 0 parked; 2026-10: 1 contracts previewed, 0 parked"
+    assert bill_due_months() == "2026-09: 1 contract previewed, 0 parked; 2026-10: 1 contract previewed, 0 parked"
     assert bill_due_months() == "no month is due that is not previewed"
     assert Invoice.objects.count() == 0
     for run in BillingRun.objects.all():
         approve_run(run=run, now=dt.datetime(2026, 11, 10, tzinfo=dt.UTC), by="grace")
-    assert (
-        issue_approved_runs() == "2026-09: 1 invoices, USD 500.00; 0 parked; 2026-10: 1 invoices, USD 500.00; 0 parked"
-    )
+    assert issue_approved_runs() == "2026-09: 1 invoice, USD 500.00; 0 parked; 2026-10: 1 invoice, USD 500.00; 0 parked"
     assert issue_approved_runs() == "no approved run waits"
     dated = Invoice.objects.order_by("pk").values_list("issue_date", "billing_period_start")
     approval = dt.date(2026, 11, 10)

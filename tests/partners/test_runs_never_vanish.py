@@ -29,7 +29,7 @@ def test_a_month_that_cannot_be_built_fails_the_job_and_stops_no_other():
     """The first month of all has none before it to compare with: somebody typed a date wrong."""
     a_contract("flat", start_date=dt.date(1, 1, 1), end_date=dt.date(1, 2, 1))
     a_contract("flat")
-    with pytest.raises(RunsNotBuilt, match=r"1-01 could not be built.*2026-10: 1 contracts previewed"):
+    with pytest.raises(RunsNotBuilt, match=r"1-01 could not be built.*2026-10: 1 contract previewed"):
         bill_due_months()
     assert BillingRun.objects.get().period_start == OCTOBER.start
     job = JobRun.objects.get(job="partners.tasks.bill_due_months")

@@ -55,7 +55,7 @@ def test_a_sum_that_differs_fails_the_job_and_is_named(change):
     use_much("UTC")
     row = ApiUsage.objects.filter(event_type="deed", day="2026-10-01", endpoint="/0").first()
     ApiUsage.objects.filter(pk=row.pk).update(**change)
-    with pytest.raises(UsageDiffers, match="1 daily sums differ from what was counted"):
+    with pytest.raises(UsageDiffers, match="1 daily sum differs from what was counted"):
         prove_usage()
     job = JobRun.objects.get()
     assert (job.state, f"{row.partner}, 2026-10-01, deed /0" in job.outcome) == ("failed", True)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.wording import counted
 from partners.models import Partner
 from partners.services.imports import MOST_BYTES, MOST_ROWS, MOST_TOLD, ImportReport, import_usage
 
@@ -76,7 +77,7 @@ def _imported(model_admin: Any, request: HttpRequest, token: str) -> HttpRespons
     except Refused as refusal:
         messages.error(request, sentence_of(refusal))
         return HttpResponseRedirect(request.path)
-    counts = f"{report.new:,} events imported, {report.repeated:,} were counted already"
+    counts = f"{counted(report.new, 'event')} imported, {report.repeated:,} were counted already"
     messages.success(request, f"{counts}, {report.conflict:,} are in conflict with what is kept.")
     return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:partners_usageevent_changelist"))
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.periods import NotAMonth, Period, month_of
+from billing_site.kit.wording import counted
 from invoices.documents import keep_document
 from invoices.models import Invoice
 from partners.models import BillingRun, Partner
@@ -89,7 +90,9 @@ class Command(BaseCommand):
             self.console.print(run_table(run))
             if run.sends:
                 queued = queue_mails(run=run, now=now, limit=100_000)
-                self.console.print(f"{queued} e-mails are queued; the worker sends each with its document.")
+                self.console.print(
+                    f"{counted(queued, 'e-mail is', 'e-mails are')} queued; the worker sends each with its document."
+                )
         for contract in running_contracts(month=month, now=now, partner=partner):
             self.console.print(f"Not over yet in {contract.billing_time_zone}: {contract} of {contract.partner}.")
         _refuse_parked(runs)

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from rich.console import Console
 from rich.progress import Progress
 
+from billing_site.kit.wording import counted
 from payments.management.days import day
 from payments.models import StripeEvent, StripeObject
 from payments.querysets import StripeEventQuerySet
@@ -72,7 +73,7 @@ def _chosen(options: dict[str, Any]) -> tuple[StripeEventQuerySet, QuerySet[Stri
 
 def _told(replayed: Replayed) -> str:
     changed = replayed.changed.total()
-    rows = f"{changed} row{'' if changed == 1 else 's'} changed"
+    rows = f"{counted(changed, 'row')} changed"
     by_table = f" ({_by_table(replayed.changed)})" if changed else ""
     return f"{replayed.read} stored events and objects replayed: {rows}{by_table}."
 

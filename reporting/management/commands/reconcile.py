@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from billing_site.kit.money import Money
+from billing_site.kit.wording import counted
 from payments.stripe.gateway import StripeRefused, StripeUnreachable, gateway_from_settings
 from reporting.models import Reconciliation
 from reporting.reconciling import fetch_theirs, reconcile
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             console.print(_breaks(run))
         console.print(
             f"{run.theirs_count} movements at Stripe, {run.ours_count} here, "
-            f"{run.matched_count} agree, {run.break_count} breaks."
+            f"{run.matched_count} agree, {counted(run.break_count, 'break')}."
         )
 
 
