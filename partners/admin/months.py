@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -22,9 +21,10 @@ from billing_site.kit.admin import (
     money_column,
 )
 from billing_site.kit.admin.panels import register
-from billing_site.kit.admin.words import count_text
 from billing_site.kit.exports import ExportMixin
 from invoices.enums import InvoiceStatus
+from partners.admin.run_entries import usage_text
+from partners.admin.terms_words import kept_rows
 from partners.models import BilledPeriod, BillingRun, Correction
 from partners.resources import BilledPeriodResource, CorrectionResource
 from partners.services import bill_again
@@ -69,15 +69,25 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
         ("contract", "invoice"),
         ("period_start", "period_end"),
         ("revision", "run"),
-        "terms",
-        "usage",
-        "created_at",
+        ("counted_then", "created_at"),
     )
+    readonly_fields = ("counted_then",)
 
     def month(self, period: BilledPeriod) -> str:
         return f"{period.period_start:%Y-%m}"
 
     month.admin_order_field = "period_start"  # type: ignore[attr-defined]
+
+    def counted_then(self, period: BilledPeriod) -> str:
+        return usage_text(period.usage) or "nothing"
+
+    counted_then.short_description = "Counted when it was billed"  # type: ignore[attr-defined]
+
+
+@register(BilledPeriod)
+def terms_kept(period: BilledPeriod, request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001
+    """The terms the month was billed on, in words, as they were kept with it."""
+    yield Panel("Billed on these terms", ("Term", "Kept with the month"), kept_rows(period))
 
 
 @register(BilledPeriod)
@@ -86,7 +96,7 @@ def corrections(period: BilledPeriod, request: HttpRequest) -> Iterator[Panel]: 
     steps = period.corrections.select_related("invoice", "credit_note", "run__partner").order_by("sequence")
     rows = [
         (link_to(step, str(step.sequence)), link_to(step.invoice or step.credit_note), link_to(step.run),
-         _counts(step), money_cell(step.net_cents, step.currency))
+         usage_text(step.usage) or "nothing", money_cell(step.net_cents, step.currency))
         for step in steps
     ]  # fmt: skip
     heads = ("Step", "Paper", "Run", "Billed for from then on")
@@ -125,9 +135,4 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
         return "; ".join(line["explanation"] for line in step.lines)
 
     def billed_from_then_on(self, step: Correction) -> str:
-        return _counts(step)
-
-
-def _counts(step: Correction) -> str:
-    counts = ((Decimal(count), meter) for meter, count in sorted(step.usage.items()))
-    return ", ".join(f"{count_text(count)} {meter}s" for count, meter in counts if count) or "nothing"
+        return usage_text(step.usage) or "nothing"

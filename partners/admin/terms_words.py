@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from billing_site.kit.admin.columns import EMPTY
-from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text
+from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
 from billing_site.kit.money import Money
-from partners.enums import PricingModel, TierMode
-from partners.models import Contract
-from partners.pricing import Tier, tiers_from_json
+from invoices.enums import TaxCategory
+from partners.enums import PackageRounding, PricingModel, TierMode
+from partners.models import BilledPeriod, Contract
+from partners.pricing import Proration, Tier, UnreadableTerms, terms_from_json, tiers_from_json
 from partners.terms import ImpossibleTerms
 
 Row = tuple[str, str]
 Difference = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prices:
+    """What a month costs, of a contract or as kept with a billed month; `tiers` as they read."""
+
+    model: PricingModel
+    currency: str
+    fee_cents: int
+    price: Decimal | None
+    tiers: str
+    tier_mode: str
+    included: Decimal | int
+    rounding: str
+    discount_rate: Decimal
+    minimum_cents: int
+    maximum_cents: int | None
 
 
 def terms_text(contract: Contract) -> str:
@@ -24,15 +44,23 @@ def terms_text(contract: Contract) -> str:
     if contract.discount_rate:
         said.append(f"less {percent_text(contract.discount_rate)}")
     if contract.minimum_cents:
-        said.append(f"at least {_money(contract.minimum_cents, contract)}")
+        said.append(f"at least {_money(contract.minimum_cents, contract.currency)}")
     if contract.maximum_cents:
-        said.append(f"at most {_money(contract.maximum_cents, contract)}")
+        said.append(f"at most {_money(contract.maximum_cents, contract.currency)}")
     return ", ".join(said)
 
 
 def terms_rows(contract: Contract) -> list[Row]:
     """Say each term beside its name; what the pricing model does not know, or nobody agreed on, is left out."""
     return [(name, said) for name, said in _all_rows(contract) if said]
+
+
+def kept_rows(month: BilledPeriod) -> list[Row]:
+    """Say what a month was billed on, as it was kept with it."""
+    try:
+        return [(name, said) for name, said in _kept_rows(month) if said]
+    except UnreadableTerms as error:
+        return [("Terms", str(error))]
 
 
 def differences(before: Contract, after: Contract) -> list[Difference]:
@@ -47,29 +75,13 @@ def differences(before: Contract, after: Contract) -> list[Difference]:
 def tiers_text(contract: Contract) -> str:
     """Say every tier with its price."""
     try:
-        tiers = tiers_from_json(contract.tiers)
+        return _tiers_text(tiers_from_json(contract.tiers), contract.currency)
     except ImpossibleTerms as error:
         return str(error)
-    return " · ".join(_tiers(tiers, contract.currency))
 
 
 def _all_rows(contract: Contract) -> Iterator[Row]:
-    model, is_metered = PricingModel(contract.pricing_model), contract.pricing_model != PricingModel.FLAT
-    by_request = model == PricingModel.PER_REQUEST
-    price = contract.price_per_1000_requests if by_request else contract.price_per_deed
-    included = contract.included_requests if by_request else contract.included_deeds
-    yield "Pricing model", model.label
-    yield "Currency", contract.currency
-    yield "Monthly fee", _money(contract.monthly_fee_cents, contract) if _has_fee(model) else ""
-    unit = "1,000 requests" if by_request else "deed"
-    yield f"Price per {unit}", price_text(price, contract.currency) if is_metered and price is not None else ""
-    yield f"Tiers per {unit}", tiers_text(contract) if is_metered else ""
-    yield "Tiers price", TierMode(contract.tier_mode).label if is_metered and contract.tiers else ""
-    yield f"Included {'requests' if by_request else 'deeds'}", count_text(included) if is_metered and included else ""
-    yield "Rounding", contract.get_rounding_display() if by_request else ""
-    yield "Discount", percent_text(contract.discount_rate) if contract.discount_rate else ""
-    yield "Minimum commitment", _money(contract.minimum_cents, contract) if contract.minimum_cents else ""
-    yield "Maximum of a month", _money(contract.maximum_cents, contract) if contract.maximum_cents else ""
+    yield from _price_rows(_prices_of(contract))
     yield "Broken months", contract.get_proration_display()
     yield "Tax", percent_text(Decimal(contract.tax_rate))
     yield "Tax category", contract.get_tax_category_display() if contract.tax_category else ""
@@ -80,8 +92,77 @@ def _all_rows(contract: Contract) -> Iterator[Row]:
     yield "Last day", day_text(contract.end_date - dt.timedelta(days=1)) if contract.end_date else ""
 
 
+def _prices_of(contract: Contract) -> _Prices:
+    by_request = contract.pricing_model == PricingModel.PER_REQUEST
+    return _Prices(
+        model=PricingModel(contract.pricing_model),
+        currency=contract.currency,
+        fee_cents=contract.monthly_fee_cents,
+        price=contract.price_per_1000_requests if by_request else contract.price_per_deed,
+        tiers=tiers_text(contract),
+        tier_mode=contract.tier_mode,
+        included=contract.included_requests if by_request else contract.included_deeds,
+        rounding=contract.rounding,
+        discount_rate=contract.discount_rate,
+        minimum_cents=contract.minimum_cents,
+        maximum_cents=contract.maximum_cents,
+    )
+
+
+def _prices_kept(kept: dict[str, Any]) -> tuple[_Prices, Proration]:
+    terms, proration = terms_from_json(kept)
+    prices = _Prices(
+        model=PricingModel(kept["pricing_model"]),
+        currency=terms.currency,
+        fee_cents=getattr(terms, "monthly_fee_cents", 0),
+        price=getattr(terms, "unit_price", None),
+        tiers=_tiers_text(getattr(terms, "tiers", ()), terms.currency),
+        tier_mode=getattr(terms, "tier_mode", ""),
+        included=getattr(terms, "included", 0),
+        rounding=getattr(terms, "rounding", ""),
+        discount_rate=terms.discount_rate,
+        minimum_cents=terms.minimum_cents,
+        maximum_cents=terms.maximum_cents,
+    )
+    return prices, proration
+
+
+def _price_rows(prices: _Prices) -> Iterator[Row]:
+    """Name each price; what the model does not know, or nobody agreed on, is empty."""
+    is_metered, by_request = prices.model != PricingModel.FLAT, prices.model == PricingModel.PER_REQUEST
+    unit, units = ("1,000 requests", "requests") if by_request else ("deed", "deeds")
+    yield "Pricing model", prices.model.label
+    yield "Currency", prices.currency
+    yield "Monthly fee", _money(prices.fee_cents, prices.currency) if _has_fee(prices.model) else ""
+    has_price = is_metered and prices.price is not None
+    yield f"Price per {unit}", price_text(prices.price, prices.currency) if has_price else ""  # type: ignore[arg-type]
+    yield f"Tiers per {unit}", prices.tiers if is_metered else ""
+    yield "Tiers price", TierMode(prices.tier_mode).label if is_metered and prices.tiers else ""
+    yield f"Included {units}", count_text(prices.included) if is_metered and prices.included else ""
+    yield "Rounding", PackageRounding(prices.rounding).label if by_request else ""
+    yield "Discount", percent_text(prices.discount_rate) if prices.discount_rate else ""
+    yield "Minimum commitment", _money(prices.minimum_cents, prices.currency) if prices.minimum_cents else ""
+    yield "Maximum of a month", _money(prices.maximum_cents, prices.currency) if prices.maximum_cents else ""
+
+
+def _kept_rows(month: BilledPeriod) -> Iterator[Row]:
+    prices, proration = _prices_kept(month.terms)
+    yield from _price_rows(prices)
+    yield "Days billed", _days(month, proration)
+    yield "Tax", percent_text(Decimal(month.terms.get("tax_rate", 0)))
+    category = month.terms.get("tax_category", "")
+    yield "Tax category", TaxCategory(category).label if category else ""
+    yield "Tax note", month.terms.get("tax_note", "")
+
+
+def _days(month: BilledPeriod, proration: Proration) -> str:
+    """Say on which days the month was served, and what share of it was priced."""
+    said = span_text(*month.served_days)
+    return f"{said}: {proration.days} of {proration.of_days} days" if proration.is_partial else said
+
+
 def _price_line(contract: Contract) -> str:
-    model, fee = PricingModel(contract.pricing_model), _money(contract.monthly_fee_cents, contract)
+    model, fee = PricingModel(contract.pricing_model), _money(contract.monthly_fee_cents, contract.currency)
     if model == PricingModel.FLAT:
         return f"{fee} a month"
     by_request = model == PricingModel.PER_REQUEST
@@ -100,6 +181,10 @@ def _unit_price(contract: Contract, *, by_request: bool) -> str:
     return EMPTY if price is None else price_text(price, contract.currency)
 
 
+def _tiers_text(tiers: tuple[Tier, ...], currency: str) -> str:
+    return " · ".join(_tiers(tiers, currency))
+
+
 def _tiers(tiers: tuple[Tier, ...], currency: str) -> Iterator[str]:
     first = 1
     for tier in tiers:
@@ -115,5 +200,5 @@ def _has_fee(model: PricingModel) -> bool:
     return model in (PricingModel.FLAT, PricingModel.HYBRID)
 
 
-def _money(cents: int, contract: Contract) -> str:
-    return Money(cents, contract.currency).format()
+def _money(cents: int, currency: str) -> str:
+    return Money(cents, currency).format()
