@@ -18,6 +18,7 @@ from billing_site.demo.keys import tend_keys
 from billing_site.demo.late_usage import MONTHS_AGO, note_late_usage
 from billing_site.demo.mails import send_past_papers
 from billing_site.demo.month_ends import MonthEnds
+from billing_site.demo.taken_back import correct_a_deed
 from billing_site.demo.usage import count_usage
 from invoices.models import Customer, Seller
 from payments.stripe.sim import keeping
@@ -46,6 +47,7 @@ def load(dates: Dates, *, stripe_file: Path, customers: int | None = None, told:
     told(f"{len(players)} partners have signed; counting what they used")
     for player in players:
         count_usage(dates, player)
+    correct_a_deed(dates, players[0])
     told("Billing the months before the last")
     _bill_history(dates, sellers, players)
     told("Taking fourteen months of Stripe events")

@@ -16,7 +16,7 @@ from billing_site.demo.dates import Dates
 from billing_site.demo.loading import load
 from invoices.models import Customer, Delivery, Invoice
 from partners.enums import PricingModel
-from partners.models import BilledPeriod, Contract
+from partners.models import BilledPeriod, Contract, UsageConflict, UsageEvent
 from payments.models import (
     AppliedVersion,
     BalanceTransaction,
@@ -93,6 +93,13 @@ def test_the_books_balance_and_stripes_agree_up_to_yesterday(company):
     assert not Payment.objects.without_fee().exists()
     assert not StripeEvent.objects.pending().exists()
     assert not AppliedVersion.objects.doubted().exists()
+
+
+def test_one_deed_is_in_conflict_taken_back_and_counted_anew(company):
+    conflict, undo = UsageConflict.objects.get(), UsageEvent.objects.exclude(reverses=None).get()
+    assert (conflict.times, conflict.kept_id, conflict.sent["quantity"]) == (2, undo.reverses, "1")
+    alike = UsageEvent.objects.filter(partner=conflict.partner, resource_id="deed_483920117")
+    assert alike.aggregate(sum=Sum("quantity"))["sum"] == 1
 
 
 def test_the_one_dead_letter_is_cured_by_another_try(company):

@@ -61,6 +61,7 @@ def _pages(admin: str) -> list[tuple[str, str]]:
         ("The month that was just billed, beside the month before", f"{admin}/partners/billingrun/"),
         ("A draft to change and issue", f"{admin}/invoices/invoice/?status__exact=draft"),
         ("What Stripe says and the books do not", f"{admin}/reporting/break/"),
+        ("A deed that came twice under one key, with two bodies", f"{admin}/partners/usageconflict/"),
         ("Stripe's events, a new one every 20 seconds", f"{admin}/payments/stripeevent/"),
     ]
 
