@@ -308,6 +308,14 @@ class BilledPeriodQuerySet(models.QuerySet):
         """Months whose invoice people voided or credited in full: they may be billed again."""
         return self.filter(_is_undone())
 
+    def to_bill_again(self, *, on: dt.date) -> Self:
+        """Undone, of the year before this day, and nobody billed them again.
+
+        An older one is taken for a decision, and found among the undone.
+        """
+        a_year_before = on.replace(year=on.year - 1, day=1)
+        return self.latest_revisions().undone().within(since=a_year_before, before=on)
+
     def standing(self) -> Self:
         """The latest revision of each month, where its invoice is not undone."""
         return self.latest_revisions().exclude(_is_undone())

@@ -21,8 +21,8 @@ from billing_site.kit.admin import (
     money_column,
 )
 from billing_site.kit.admin.panels import register
+from billing_site.kit.admin.words import span_text
 from billing_site.kit.exports import ExportMixin
-from invoices.enums import InvoiceStatus
 from partners.admin.run_entries import usage_text
 from partners.admin.terms_words import kept_rows
 from partners.models import BilledPeriod, BillingRun, Correction
@@ -32,6 +32,10 @@ from partners.services import bill_again
 
 def bill_once_more(*, billedperiod: BilledPeriod, now: Any, by: str) -> BillingRun:
     return bill_again(billed_period=billedperiod, now=now, by=by)
+
+
+def is_undone(period: BilledPeriod) -> bool:
+    return bool(BilledPeriod.objects.latest_revisions().undone().filter(pk=period.pk).exists())
 
 
 @admin.register(BilledPeriod)
@@ -52,7 +56,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     search_help_text = "Contract, partner or invoice number"
     list_select_related = ("run__partner",)
     ordering = ("-period_start", "contract__partner__name", "-revision")
-    views = (View("Undone", f"invoice__status__exact={InvoiceStatus.VOID}"),)
+    views = (View("To bill again", "to_bill_again", dated=True), View("Undone", "undone"))
     resource_classes = (BilledPeriodResource,)
     actions = (
         confirmed(
@@ -65,18 +69,24 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
             "now. Its invoice must be void or credited in full. Nothing is billed until the run is approved.",
         ),
     )
+    offered_when = {"bill_again": is_undone}
     fields = (
         ("contract", "invoice"),
-        ("period_start", "period_end"),
+        ("served", "created_at"),
         ("revision", "run"),
-        ("counted_then", "created_at"),
+        "counted_then",
     )
-    readonly_fields = ("counted_then",)
+    readonly_fields = ("served", "counted_then")
 
     def month(self, period: BilledPeriod) -> str:
         return f"{period.period_start:%Y-%m}"
 
     month.admin_order_field = "period_start"  # type: ignore[attr-defined]
+
+    def served(self, period: BilledPeriod) -> str:
+        return span_text(*period.served_days)
+
+    served.short_description = "Days billed"  # type: ignore[attr-defined]
 
     def counted_then(self, period: BilledPeriod) -> str:
         return usage_text(period.usage) or "nothing"

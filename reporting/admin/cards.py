@@ -15,7 +15,7 @@ from billing_site.kit.admin.dashboard import Card, register
 from billing_site.kit.admin.panels import list_url
 from billing_site.kit.money import Money
 from invoices.models import Invoice
-from partners.models import BillingRun
+from partners.models import BilledPeriod, BillingRun
 from payments.admin.health import stripe_card
 from reporting.models import Break, Reconciliation
 from reporting.recurring import recurring_by_currency
@@ -86,6 +86,25 @@ def runs_card(request: HttpRequest) -> Iterator[Card]:
         icon="play_circle",
         tone=tone,
     )
+
+
+@register
+def undone_card(request: HttpRequest) -> Iterator[Card]:
+    """Months whose invoice was voided or credited in full, and that nobody billed again; none, no card."""
+    if not request.user.has_perm("partners.view_billedperiod"):
+        return
+    months = BilledPeriod.objects.to_bill_again(on=timezone.localdate()).order_by()
+    sums = list(months.values_list("invoice__currency").annotate(Sum("invoice__total_cents"), Count("pk")))
+    if sums:
+        yield Card(
+            "Months to bill again",
+            str(sum(count for _currency, _cents, count in sums)),
+            note="Voided or credited in full, and not billed since",
+            lines=tuple((currency, Money(cents, currency).format()) for currency, cents, _count in sorted(sums)),
+            url=list_url(BilledPeriod, view="to_bill_again"),
+            icon="undo",
+            tone="warning",
+        )
 
 
 def _per_currency(title: str, sums: dict[str, int], *, icon: str, note: str) -> Card:

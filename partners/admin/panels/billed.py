@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
-from billing_site.kit.admin import Panel, link_to, may_see, money_cell
+from billing_site.kit.admin import Panel, badge, link_to, may_see, money_cell
 from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.panels import MOST_ROWS, register
 from billing_site.kit.admin.words import count_text
@@ -27,7 +28,10 @@ def billed(row: Any, request: HttpRequest) -> Iterator[Panel]:
         .select_related("invoice", "contract")
         .order_by("-period_start", "-revision")
     )
-    rows = [_month(period) for period in months[:MOST_ROWS]]
+    again = set(
+        BilledPeriod.objects.to_bill_again(on=timezone.localdate()).filter(**asked).values_list("pk", flat=True)
+    )
+    rows = [_month(period, to_bill_again=period.pk in again) for period in months[:MOST_ROWS]]
     yield Panel("Billed months", ("Month", "Invoice", "Status"), rows, amounts=("Total", "Due"))
 
 
@@ -50,9 +54,10 @@ def behind(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
         yield Panel("Where it came from", ("Month", "Partner", "Contract", "Usage", "Run"), [row], is_wide=True)
 
 
-def _month(period: BilledPeriod) -> tuple[Any, ...]:
+def _month(period: BilledPeriod, *, to_bill_again: bool) -> tuple[Any, ...]:
     invoice = period.invoice
     if invoice is None:
         return link_to(period, f"{period.period_start:%Y-%m}"), "Nothing to bill", EMPTY, EMPTY, EMPTY
     amounts = (money_cell(cents, invoice.currency) for cents in (invoice.total_cents, invoice.amount_due_cents))
-    return link_to(period, f"{period.period_start:%Y-%m}"), link_to(invoice), invoice.get_status_display(), *amounts
+    status = badge("To bill again", "warning") if to_bill_again else invoice.get_status_display()
+    return link_to(period, f"{period.period_start:%Y-%m}"), link_to(invoice), status, *amounts
