@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pghistory
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 
@@ -239,6 +240,10 @@ SPECTACULAR_SETTINGS = {
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"  # the default lets a viewer import
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 PGHISTORY_APPEND_ONLY = True
+# History is read by the row it tells of, or by the request that changed it, and by nothing else it holds.
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
+PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(db_index=True)
+PGHISTORY_CONTEXT_FIELD = pghistory.ContextForeignKey(db_index=True)
 
 # --- The look of the admin ---------------------------------------------------------------------------------------
 UNFOLD = {

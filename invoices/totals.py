@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Rounding = Literal["line", "document"]
 _NONE = Decimal(0)
+_NO_TAX = Fraction(0)
 
 
 class DiscountTooLarge(ValueError):
@@ -210,7 +211,9 @@ def _refuse_more_than_all(discount: int, whole: int) -> None:
 
 def _taxes(lines: Sequence[LineDraft], payable: Sequence[int], rounding: str, *, tax_inclusive: bool) -> list[int]:
     share: Callable[[Decimal], Fraction] = _share_inside if tax_inclusive else Fraction
-    exact = [part * share(line.tax_rate) for line, part in zip(lines, payable, strict=True)]
+    exact = [
+        part * share(line.tax_rate) if line.tax_rate else _NO_TAX for line, part in zip(lines, payable, strict=True)
+    ]
     if rounding == "line":
         return [round_half_up(tax) for tax in exact]
     taxes = [0] * len(lines)
@@ -239,9 +242,9 @@ def _is_fraction(rate: Decimal) -> bool:
 
 def _rounded_together(parts: Sequence[Fraction]) -> list[int]:
     """Round the sum once, then hand the units out by largest remainder; parts of either sign are welcome."""
-    whole = round_half_up(sum(parts, Fraction(0)))
     if len(parts) == 1 or not any(parts):
-        return [whole] * len(parts)
+        return [round_half_up(part) for part in parts]
+    whole = round_half_up(sum(parts, Fraction(0)))
     if whole < 0:
         return [-part for part in _rounded_together([-part for part in parts])]
     shares = [floor(part) for part in parts]

@@ -17,7 +17,7 @@ from billing_site.kit.iso4217 import exponent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Fraction and not Decimal inside: a Decimal product is cut at 28 digits, which would be a second, silent rounding.
+# Whole fractions, no Decimal inside: a Decimal product is cut at 28 digits, which would be a second, silent rounding.
 # Between symbol and number: a plain space after letters ("KWD 1.234"), whatever the locale wrote there.
 _BESIDE_SYMBOL = re.compile("(?<=\\D)\u00a0|\u00a0(?=\\D)|(?<=[^\\W\\d])(?=\\d)")
 
@@ -60,18 +60,18 @@ class Money:
     @classmethod
     def from_major(cls, amount: Decimal, currency: str) -> Money:
         """Read an amount in major units (12.50 USD) exactly; raise TooPrecise rather than round."""
-        units = _exact(amount) * 10 ** exponent(currency)
-        if units.denominator != 1:
+        top, bottom = _ratio(amount)
+        cents, rest = divmod(top * 10 ** exponent(currency), bottom)
+        if rest:
             msg = f"{amount} has more digits than {currency} counts ({exponent(currency)})."
             raise TooPrecise(msg)
-        return cls(units.numerator, currency)
+        return cls(cents, currency)
 
     @classmethod
     def priced(cls, quantity: Decimal, unit_price: Decimal, currency: str, package_size: int = 1) -> Money:
         """Price a quantity at so many major units per package, rounding half up once."""
-        many, price = _exact(quantity), _exact(unit_price)
-        top = many.numerator * price.numerator * 10 ** exponent(currency)
-        return cls(round_half_up(Fraction(top, many.denominator * price.denominator * package_size)), currency)
+        (many, of_many), (price, of_price) = _ratio(quantity), _ratio(unit_price)
+        return cls(_half_up(many * price * 10 ** exponent(currency), of_many * of_price * package_size), currency)
 
     @property
     def major(self) -> Decimal:
@@ -162,26 +162,27 @@ def total(moneys: Iterable[Money], currency: str) -> Money:
 
 def round_half_up(value: Decimal | Fraction) -> int:
     """Round to a whole number, halves away from zero, so that a credit mirrors its invoice."""
-    exact = _exact(value)
-    top, bottom = exact.numerator, exact.denominator
+    return _half_up(*_ratio(value))
+
+
+def _half_up(top: int, bottom: int) -> int:
     size = (2 * abs(top) + bottom) // (2 * bottom)
     return -size if top < 0 else size
 
 
-def _exact(value: int | Decimal | Fraction) -> Fraction:
-    if type(value) is Fraction:
-        return value
+def _ratio(value: int | Decimal | Fraction) -> tuple[int, int]:
+    """Return what a number is exactly, as a fraction whose bottom is above zero."""
     if not isinstance(value, int | Decimal | Fraction):
         msg = f"{value!r} is not exact: write it as a Decimal."
         raise NotMinorUnits(msg)
     if isinstance(value, Decimal) and not value.is_finite():
         msg = f"{value} is not a number one can pay."
         raise TooPrecise(msg)
-    return Fraction(value)
+    return value.as_integer_ratio()
 
 
 def _whole_weights(weights: Sequence[int | Decimal]) -> list[int]:
-    exact = [_exact(weight) for weight in weights]
+    exact = [Fraction(*_ratio(weight)) for weight in weights]
     if not any(exact) or min(exact) < 0:
         raise NothingToAllocateOver(NothingToAllocateOver.__doc__)
     scale = math.lcm(*(weight.denominator for weight in exact))

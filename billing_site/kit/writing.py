@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -14,6 +15,8 @@ _AS_IT_IS = {  # what a column of this kind takes without a change; anything els
     **dict.fromkeys(("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"), int),
     "BooleanField": bool,
     "DateField": dt.date,
+    "DateTimeField": dt.datetime,
+    "DecimalField": Decimal,
 }
 
 
@@ -26,10 +29,8 @@ def next_ids(model: type[models.Model], count: int) -> list[int]:
     """Take the ids of so many rows that are written later."""
     column = str(model._meta.pk.column)  # noqa: SLF001 - Django's public-by-documentation Options
     with connections[router.db_for_write(model)].cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
-            [model._meta.db_table, column, count],  # noqa: SLF001
-        )
+        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, column])  # noqa: SLF001
+        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [cursor.fetchone()[0], count])
         return [key for (key,) in cursor.fetchall()]
 
 
@@ -43,7 +44,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[Any]) -> int:
         return 0
     connection = connections[router.db_for_write(model)]
     options = model._meta  # noqa: SLF001
-    _give_ids(model, rows)
+    give_ids(model, rows)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in options.concrete_fields)
     statement = f"COPY {connection.ops.quote_name(options.db_table)} ({names}) FROM STDIN"
     columns = [_written(field, [field.pre_save(row, add=True) for row in rows]) for field in options.concrete_fields]
@@ -81,7 +82,8 @@ def update_rows(model: type[models.Model], rows: Sequence[Any], fields: Sequence
         return int(cursor.rowcount)
 
 
-def _give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
+def give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
+    """Give new rows the ids under which they will be written, so that others can name them before."""
     waiting = [row for row in rows if row.pk is None]
     for row, key in zip(waiting, next_ids(model, len(waiting)) if waiting else (), strict=True):
         row.pk = key

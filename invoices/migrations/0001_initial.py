@@ -390,7 +390,7 @@ class Migration(migrations.Migration):
                 ('tax_category', models.CharField(blank=True, choices=[('S', 'Taxed at a rate'), ('Z', 'Zero rated'), ('E', 'Exempt from tax'), ('AE', 'Reverse charge'), ('K', 'Supply within the EU'), ('G', 'Export'), ('O', 'Outside the scope of tax'), ('L', 'Canary Islands (IGIC)'), ('M', 'Ceuta and Melilla (IPSI)')], max_length=2)),
                 ('tax_cents', billing_site.kit.fields.CentsField(default=0)),
                 ('stripe_line_id', models.CharField(blank=True, editable=False, max_length=255)),
-                ('credit_note', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.creditnote')),
+                ('credit_note', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.creditnote')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='invoices.creditnoteline')),
             ],
@@ -425,7 +425,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='customer',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_customerevent" ("address", "bill_to_name", "country", "created_at", "currency", "email", "id", "language", "metadata", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "stripe_customer_id", "stripe_deleted_at", "tax_id", "time_zone", "updated_at", "user_id") VALUES (NEW."address", NEW."bill_to_name", NEW."country", NEW."created_at", NEW."currency", NEW."email", NEW."id", NEW."language", NEW."metadata", NEW."name", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."stripe_customer_id", NEW."stripe_deleted_at", NEW."tax_id", NEW."time_zone", NEW."updated_at", NEW."user_id"); RETURN NULL;', hash='11d5ddb6a31865fca0f532cb9282dc59a75ae096', operation='INSERT', pgid='pgtrigger_insert_insert_0ea70', table='invoices_customer', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_customerevent" ("address", "bill_to_name", "country", "created_at", "currency", "email", "id", "language", "metadata", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "stripe_customer_id", "stripe_deleted_at", "tax_id", "time_zone", "updated_at", "user_id") SELECT new_values."address", new_values."bill_to_name", new_values."country", new_values."created_at", new_values."currency", new_values."email", new_values."id", new_values."language", new_values."metadata", new_values."name", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."stripe_customer_id", new_values."stripe_deleted_at", new_values."tax_id", new_values."time_zone", new_values."updated_at", new_values."user_id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='cf2f682850dda9ffd46e995fed7f8a358da149af', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_0ea70', referencing='REFERENCING NEW TABLE AS new_values ', table='invoices_customer', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='customer',
@@ -463,7 +463,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.customer'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.customer'),
         ),
         migrations.AddField(
             model_name='document',
@@ -478,7 +478,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='creditnoteevent',
             name='invoice',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice'),
         ),
         migrations.AddField(
             model_name='creditnote',
@@ -488,7 +488,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoiceevent',
             name='customer',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer'),
         ),
         migrations.AddField(
             model_name='invoiceevent',
@@ -503,12 +503,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoiceline',
             name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice'),
         ),
         migrations.AddField(
             model_name='creditnotelineevent',
             name='invoice_line',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoiceline'),
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoiceline'),
         ),
         migrations.AddField(
             model_name='creditnoteline',
@@ -518,7 +518,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoicelineevent',
             name='invoice',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice'),
         ),
         migrations.AddField(
             model_name='invoicelineevent',
@@ -537,12 +537,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='numberseries',
             name='seller',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='number_series', to='invoices.seller'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='number_series', to='invoices.seller'),
         ),
         migrations.AddField(
             model_name='invoiceevent',
             name='seller',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller'),
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller'),
         ),
         migrations.AddField(
             model_name='invoice',
@@ -552,7 +552,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='creditnoteevent',
             name='seller',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller'),
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller'),
         ),
         migrations.AddField(
             model_name='creditnote',
@@ -561,7 +561,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='seller',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_sellerevent" ("address", "bank_details", "bank_name", "bic", "country", "credit_note_number_pattern", "email", "iban", "id", "invoice_number_pattern", "is_default", "language", "legal_name", "logo_svg", "name", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "registration", "tax_id") VALUES (NEW."address", NEW."bank_details", NEW."bank_name", NEW."bic", NEW."country", NEW."credit_note_number_pattern", NEW."email", NEW."iban", NEW."id", NEW."invoice_number_pattern", NEW."is_default", NEW."language", NEW."legal_name", NEW."logo_svg", NEW."name", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."registration", NEW."tax_id"); RETURN NULL;', hash='852c386d58f80d08e9635f5e55120b1d85ab1659', operation='INSERT', pgid='pgtrigger_insert_insert_8655c', table='invoices_seller', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_sellerevent" ("address", "bank_details", "bank_name", "bic", "country", "credit_note_number_pattern", "email", "iban", "id", "invoice_number_pattern", "is_default", "language", "legal_name", "logo_svg", "name", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "registration", "tax_id") SELECT new_values."address", new_values."bank_details", new_values."bank_name", new_values."bic", new_values."country", new_values."credit_note_number_pattern", new_values."email", new_values."iban", new_values."id", new_values."invoice_number_pattern", new_values."is_default", new_values."language", new_values."legal_name", new_values."logo_svg", new_values."name", new_values."payment_terms_days", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."registration", new_values."tax_id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='0267fe64828d3a1cd47a29aeb1716eec0059099a', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_8655c', referencing='REFERENCING NEW TABLE AS new_values ', table='invoices_seller', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='seller',
@@ -683,7 +683,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoiceline',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_invoicelineevent" ("amount_cents", "description", "detail", "discount_cents", "discount_given_cents", "discount_rate", "id", "invoice_id", "kind", "metadata", "meter", "package_size", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "quantity", "service_period_end", "service_period_start", "stripe_line_id", "tax_category", "tax_cents", "tax_rate", "unit_label", "unit_price") VALUES (NEW."amount_cents", NEW."description", NEW."detail", NEW."discount_cents", NEW."discount_given_cents", NEW."discount_rate", NEW."id", NEW."invoice_id", NEW."kind", NEW."metadata", NEW."meter", NEW."package_size", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."position", NEW."quantity", NEW."service_period_end", NEW."service_period_start", NEW."stripe_line_id", NEW."tax_category", NEW."tax_cents", NEW."tax_rate", NEW."unit_label", NEW."unit_price"); RETURN NULL;', hash='dc67e0fdfc0bfc7f08ef4ed9c40f6e442cd7bd39', operation='INSERT', pgid='pgtrigger_insert_insert_0336c', table='invoice_lines', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_invoicelineevent" ("amount_cents", "description", "detail", "discount_cents", "discount_given_cents", "discount_rate", "id", "invoice_id", "kind", "metadata", "meter", "package_size", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "quantity", "service_period_end", "service_period_start", "stripe_line_id", "tax_category", "tax_cents", "tax_rate", "unit_label", "unit_price") SELECT new_values."amount_cents", new_values."description", new_values."detail", new_values."discount_cents", new_values."discount_given_cents", new_values."discount_rate", new_values."id", new_values."invoice_id", new_values."kind", new_values."metadata", new_values."meter", new_values."package_size", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."position", new_values."quantity", new_values."service_period_end", new_values."service_period_start", new_values."stripe_line_id", new_values."tax_category", new_values."tax_cents", new_values."tax_rate", new_values."unit_label", new_values."unit_price" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='932d0b71a64399c11b184aa80de5ff31ecc31137', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_0336c', referencing='REFERENCING NEW TABLE AS new_values ', table='invoice_lines', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoiceline',
@@ -703,7 +703,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='creditnoteline',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_creditnotelineevent" ("amount_cents", "credit_note_id", "description", "id", "invoice_line_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "stripe_line_id", "tax_category", "tax_cents", "tax_rate") VALUES (NEW."amount_cents", NEW."credit_note_id", NEW."description", NEW."id", NEW."invoice_line_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."stripe_line_id", NEW."tax_category", NEW."tax_cents", NEW."tax_rate"); RETURN NULL;', hash='a14aebd40fe33fd4c1ccfd49a55be24ea623f8d8', operation='INSERT', pgid='pgtrigger_insert_insert_26f5a', table='credit_note_lines', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_creditnotelineevent" ("amount_cents", "credit_note_id", "description", "id", "invoice_line_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "stripe_line_id", "tax_category", "tax_cents", "tax_rate") SELECT new_values."amount_cents", new_values."credit_note_id", new_values."description", new_values."id", new_values."invoice_line_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."stripe_line_id", new_values."tax_category", new_values."tax_cents", new_values."tax_rate" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='35300f64bdbf50ad18dd7c6b6dfafbf7cd4da7c0', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_26f5a', referencing='REFERENCING NEW TABLE AS new_values ', table='credit_note_lines', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='creditnoteline',
@@ -799,7 +799,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoice',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_invoiceevent" ("amount_due_cents", "amount_paid_cents", "api_key_prefix", "bill_to", "billing_period_end", "billing_period_start", "contract_reference", "created_at", "credited_cents", "currency", "customer_id", "discount_cents", "document_discount_cents", "document_discount_rate", "due_date", "id", "invoice_number", "invoice_pdf_url", "issue_date", "issued_at", "language", "metadata", "notes", "origin", "paid_at", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purchase_order", "rounding", "seller_id", "sold_by", "status", "stripe_invoice_id", "subtotal_cents", "tax_cents", "tax_inclusive", "tax_note", "total_cents", "updated_at", "user_id", "voided_at", "written_off_cents") VALUES (NEW."amount_due_cents", NEW."amount_paid_cents", NEW."api_key_prefix", NEW."bill_to", NEW."billing_period_end", NEW."billing_period_start", NEW."contract_reference", NEW."created_at", NEW."credited_cents", NEW."currency", NEW."customer_id", NEW."discount_cents", NEW."document_discount_cents", NEW."document_discount_rate", NEW."due_date", NEW."id", NEW."invoice_number", NEW."invoice_pdf_url", NEW."issue_date", NEW."issued_at", NEW."language", NEW."metadata", NEW."notes", NEW."origin", NEW."paid_at", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."purchase_order", NEW."rounding", NEW."seller_id", NEW."sold_by", NEW."status", NEW."stripe_invoice_id", NEW."subtotal_cents", NEW."tax_cents", NEW."tax_inclusive", NEW."tax_note", NEW."total_cents", NEW."updated_at", NEW."user_id", NEW."voided_at", NEW."written_off_cents"); RETURN NULL;', hash='a7a0545a157605ecab91568f84bc065131623c70', operation='INSERT', pgid='pgtrigger_insert_insert_b68e1', table='invoices', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_invoiceevent" ("amount_due_cents", "amount_paid_cents", "api_key_prefix", "bill_to", "billing_period_end", "billing_period_start", "contract_reference", "created_at", "credited_cents", "currency", "customer_id", "discount_cents", "document_discount_cents", "document_discount_rate", "due_date", "id", "invoice_number", "invoice_pdf_url", "issue_date", "issued_at", "language", "metadata", "notes", "origin", "paid_at", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purchase_order", "rounding", "seller_id", "sold_by", "status", "stripe_invoice_id", "subtotal_cents", "tax_cents", "tax_inclusive", "tax_note", "total_cents", "updated_at", "user_id", "voided_at", "written_off_cents") SELECT new_values."amount_due_cents", new_values."amount_paid_cents", new_values."api_key_prefix", new_values."bill_to", new_values."billing_period_end", new_values."billing_period_start", new_values."contract_reference", new_values."created_at", new_values."credited_cents", new_values."currency", new_values."customer_id", new_values."discount_cents", new_values."document_discount_cents", new_values."document_discount_rate", new_values."due_date", new_values."id", new_values."invoice_number", new_values."invoice_pdf_url", new_values."issue_date", new_values."issued_at", new_values."language", new_values."metadata", new_values."notes", new_values."origin", new_values."paid_at", new_values."payment_terms_days", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."purchase_order", new_values."rounding", new_values."seller_id", new_values."sold_by", new_values."status", new_values."stripe_invoice_id", new_values."subtotal_cents", new_values."tax_cents", new_values."tax_inclusive", new_values."tax_note", new_values."total_cents", new_values."updated_at", new_values."user_id", new_values."voided_at", new_values."written_off_cents" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='f50155bbaa7d2b3f18562d6271a2c683460db070', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_b68e1', referencing='REFERENCING NEW TABLE AS new_values ', table='invoices', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoice',
@@ -839,7 +839,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='creditnote',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "invoices_creditnoteevent" ("created_at", "currency", "id", "invoice_id", "issue_date", "issued_by", "number", "origin", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reduces_due_cents", "seller_id", "status", "stripe_credit_note_id", "subtotal_cents", "tax_cents", "to_credit_cents", "to_refund_cents", "total_cents") VALUES (NEW."created_at", NEW."currency", NEW."id", NEW."invoice_id", NEW."issue_date", NEW."issued_by", NEW."number", NEW."origin", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."reduces_due_cents", NEW."seller_id", NEW."status", NEW."stripe_credit_note_id", NEW."subtotal_cents", NEW."tax_cents", NEW."to_credit_cents", NEW."to_refund_cents", NEW."total_cents"); RETURN NULL;', hash='b145ec521b2f00db5d5c291531298ef1ec9c4674', operation='INSERT', pgid='pgtrigger_insert_insert_098d0', table='credit_notes', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "invoices_creditnoteevent" ("created_at", "currency", "id", "invoice_id", "issue_date", "issued_by", "number", "origin", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reduces_due_cents", "seller_id", "status", "stripe_credit_note_id", "subtotal_cents", "tax_cents", "to_credit_cents", "to_refund_cents", "total_cents") SELECT new_values."created_at", new_values."currency", new_values."id", new_values."invoice_id", new_values."issue_date", new_values."issued_by", new_values."number", new_values."origin", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."reduces_due_cents", new_values."seller_id", new_values."status", new_values."stripe_credit_note_id", new_values."subtotal_cents", new_values."tax_cents", new_values."to_credit_cents", new_values."to_refund_cents", new_values."total_cents" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='7762ece09a6494978cc5cd73eeae03b98c71f9d0', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_098d0', referencing='REFERENCING NEW TABLE AS new_values ', table='credit_notes', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='creditnote',

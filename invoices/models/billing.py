@@ -28,7 +28,7 @@ class Invoice(models.Model):
 
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
     api_key_prefix = models.CharField(max_length=20, blank=True)
     invoice_number = models.CharField(max_length=80, null=True, blank=True, editable=False)
@@ -191,7 +191,7 @@ class Invoice(models.Model):
 class InvoiceLine(models.Model):
     """One row of an invoice; `amount_cents` is rounded once, before discount and tax."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=20, choices=LineKind.choices, default=LineKind.ITEM)
     description = models.CharField(max_length=500)

@@ -107,7 +107,7 @@ class Customer(models.Model):
 class NumberSeries(models.Model):
     """The counter of one seller, kind and year. Its row is locked by the transaction that takes a number: no gaps."""
 
-    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="number_series")
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="number_series", db_index=False)
     kind = models.CharField(max_length=20, choices=DocumentKind.choices)
     year = models.PositiveSmallIntegerField()
     last_number = models.PositiveIntegerField(default=0)

@@ -29,12 +29,12 @@ from invoices.services.drafting import (
     NewInvoice,
     NewLine,
     NotADraft,
+    begin_invoices,
     draft_invoice,
-    draft_invoices,
     duplicate_invoice,
     recalculate_draft,
 )
-from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_invoice, issue_invoices, issue_new_drafts
+from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_begun, issue_invoice, issue_invoices
 from invoices.services.noting import NotNotable, write_notes
 from invoices.services.sending import (
     NoAddress,
@@ -71,17 +71,17 @@ __all__ = [
     "Split",
     "TaxNotExplained",
     "add_stripe_customer",
+    "begin_invoices",
     "copy_stripe_credit_note",
     "copy_stripe_customer",
     "copy_stripe_invoice",
     "copy_stripe_lines",
     "draft_invoice",
-    "draft_invoices",
     "duplicate_invoice",
+    "issue_begun",
     "issue_credit_note",
     "issue_invoice",
     "issue_invoices",
-    "issue_new_drafts",
     "left_to_credit",
     "let_keep_the_rest",
     "mark_sent",

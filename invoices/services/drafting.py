@@ -12,7 +12,7 @@ from django.db import transaction
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
-from billing_site.kit.writing import insert_rows, update_rows
+from billing_site.kit.writing import give_ids, insert_rows, update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
 from invoices.totals import (
@@ -79,7 +79,7 @@ class NewInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft as it was written, with its lines."""
+    """An invoice that is not issued, with its lines."""
 
     invoice: Invoice
     lines: list[InvoiceLine]
@@ -91,14 +91,20 @@ def draft_invoice(
 ) -> Invoice:
     """Make a draft with its lines and totals. `fields` are further columns of the invoice, such as its period."""
     new = NewInvoice(customer=customer, seller=seller, currency=currency, lines=lines, fields=fields)
-    return draft_invoices(drafts=[new], by=by)[0].invoice
+    (draft,) = begin_invoices(invoices=[new], by=by)
+    insert_rows(Invoice, [draft.invoice])
+    return draft.invoice
 
 
 @transaction.atomic
-def draft_invoices(*, drafts: Sequence[NewInvoice], by: str) -> list[Draft]:
-    """Make drafts with their lines and totals; the statements do not grow with the drafts."""
-    made = [_added_up(new, by) for new in drafts]
-    insert_rows(Invoice, [draft.invoice for draft in made])
+def begin_invoices(*, invoices: Sequence[NewInvoice], by: str) -> list[Draft]:
+    """Add invoices up, give them their ids and write their lines; the statements do not grow with the invoices.
+
+    The invoices themselves are written later in the transaction, issued by `issue_begun`; without that PostgreSQL
+    refuses the lines.
+    """
+    made = [_added_up(new, by) for new in invoices]
+    give_ids(Invoice, [draft.invoice for draft in made])
     for draft in made:
         for line in draft.lines:
             line.invoice = draft.invoice

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
 
 from billing_site.kit.errors import Refused
-from billing_site.kit.writing import update_rows
+from billing_site.kit.writing import insert_rows, update_rows
 from invoices import numbering
 from invoices.enums import DocumentKind, InvoiceStatus, TaxCategory
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
@@ -54,18 +54,25 @@ def issue_invoices(*, invoices: Sequence[Invoice], on: dt.date, now: dt.datetime
     for draft in drafts:
         _refuse_unissuable(draft, lines[draft.pk])
     _add_up_again(drafts, lines)
-    return _issued(drafts, on=on, now=now, by=by)
+    _open_together(drafts, on=on, now=now, by=by)
+    update_rows(Invoice, drafts, _WRITTEN)
+    _settle_nothing_owed(drafts, now=now)
+    return drafts
 
 
 @transaction.atomic
-def issue_new_drafts(*, drafts: Sequence[Draft], on: dt.date, now: dt.datetime, by: str) -> list[Invoice]:
-    """Issue drafts that were made in this same transaction: nobody else can have seen or changed them.
+def issue_begun(*, begun: Sequence[Draft], on: dt.date, now: dt.datetime, by: str) -> list[Invoice]:
+    """Write invoices that were begun in this same transaction, issued: nobody else can have seen or changed them.
 
     Refuses what `issue_invoices` refuses; nothing is locked, read or added up a second time.
     """
-    for draft in drafts:
-        _refuse_unissuable(draft.invoice, draft.lines)
-    return _issued([draft.invoice for draft in drafts], on=on, now=now, by=by)
+    for one in begun:
+        _refuse_unissuable(one.invoice, one.lines)
+    invoices = [one.invoice for one in begun]
+    _open_together(invoices, on=on, now=now, by=by)
+    insert_rows(Invoice, invoices)
+    _settle_nothing_owed(invoices, now=now)
+    return invoices
 
 
 def take_numbers(*, seller: Seller, kind: DocumentKind, year: int, count: int) -> list[str]:
@@ -113,15 +120,12 @@ def _locked(invoices: Sequence[Invoice]) -> list[Invoice]:
     return drafts
 
 
-def _issued(drafts: list[Invoice], *, on: dt.date, now: dt.datetime, by: str) -> list[Invoice]:
+def _open_together(drafts: list[Invoice], *, on: dt.date, now: dt.datetime, by: str) -> None:
     sold_by = {seller.pk: sold_by_of(seller) for seller in map(seller_of, drafts)}
     for draft in drafts:
         _open(draft, on=on, now=now, by=by)
         draft.sold_by = sold_by[seller_of(draft).pk]
     _number(drafts, year=on.year)
-    update_rows(Invoice, drafts, _WRITTEN)
-    _settle_nothing_owed(drafts, now=now)
-    return drafts
 
 
 def _lines_of(drafts: Sequence[Invoice]) -> dict[int, list[InvoiceLine]]:

@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('invoice', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='billed_period', to='invoices.invoice')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='billed_periods', to='partners.billingrun')),
-                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='billed_periods', to='partners.contract')),
+                ('contract', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='billed_periods', to='partners.contract')),
             ],
         ),
         migrations.CreateModel(
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                 ('net_cents', billing_site.kit.fields.CentsField(help_text='Asked for in addition, before tax; below zero: given back.')),
                 ('lines', models.JSONField(default=list, help_text='The month as rated on time, beside what was billed before.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('billed_period', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='partners.billedperiod')),
+                ('billed_period', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='partners.billedperiod')),
                 ('credit_note', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='usage_corrections', to='invoices.creditnote')),
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='usage_corrections', to='invoices.invoice')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='partners.billingrun')),
@@ -128,12 +128,12 @@ class Migration(migrations.Migration):
                 ('net_cents', billing_site.kit.fields.CentsField(help_text='Asked for in addition, before tax; below zero: given back.')),
                 ('lines', models.JSONField(default=list, help_text='The month as rated on time, beside what was billed before.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('billed_period', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billedperiod')),
-                ('credit_note', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.creditnote')),
-                ('invoice', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
+                ('billed_period', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billedperiod')),
+                ('credit_note', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.creditnote')),
+                ('invoice', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.correction')),
-                ('run', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billingrun')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billingrun')),
             ],
             options={
                 'abstract': False,
@@ -188,8 +188,8 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.contract')),
-                ('seller', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller')),
-                ('partner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
+                ('seller', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.seller')),
+                ('partner', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
             ],
             options={
                 'abstract': False,
@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.billingrun')),
-                ('partner', models.ForeignKey(blank=True, db_constraint=False, help_text='Empty: all partners.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
+                ('partner', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='Empty: all partners.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
             ],
             options={
                 'abstract': False,
@@ -284,7 +284,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(default=None, help_text='A free-form name for the API key. Need not be unique. 50 characters max.', max_length=50)),
                 ('revoked', models.BooleanField(blank=True, default=False, help_text='If the API key is revoked, clients cannot use it anymore. (This cannot be undone.)')),
                 ('expiry_date', models.DateTimeField(blank=True, help_text='Once API key expires, clients cannot use it anymore.', null=True, verbose_name='Expires')),
-                ('partner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
+                ('partner', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.partnerapikey')),
             ],
@@ -304,7 +304,7 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True)),
                 ('notes', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
+                ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.partner')),
             ],
@@ -324,7 +324,7 @@ class Migration(migrations.Migration):
                 ('end_date', models.DateField(blank=True, help_text='Exclusive: the first day on which it is not valid.', null=True)),
                 ('notes', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchase_orders', to='partners.partner')),
+                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchase_orders', to='partners.partner')),
             ],
         ),
         migrations.CreateModel(
@@ -344,7 +344,7 @@ class Migration(migrations.Migration):
                 ('previous_usage', models.JSONField(default=dict, help_text='The same of the month before, as it was billed.')),
                 ('corrections', models.JSONField(default=list, help_text='Late usage of billed months: what is asked for or given back.')),
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoices.invoice')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='partners.billingrun')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='partners.billingrun')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='run_entries', to='partners.contract')),
                 ('purchase_order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.purchaseorder')),
             ],
@@ -366,12 +366,12 @@ class Migration(migrations.Migration):
                 ('terms', models.JSONField(help_text="The contract's terms as they were applied.")),
                 ('usage', models.JSONField(help_text='The quantities they were applied to.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('invoice', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
+                ('invoice', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.billedperiod')),
-                ('run', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billingrun')),
-                ('contract', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.contract')),
-                ('purchase_order', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.purchaseorder')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billingrun')),
+                ('contract', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.contract')),
+                ('purchase_order', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.purchaseorder')),
             ],
             options={
                 'abstract': False,
@@ -397,7 +397,7 @@ class Migration(migrations.Migration):
                 ('end_date', models.DateField(blank=True, help_text='Exclusive: the first day on which it is not valid.', null=True)),
                 ('notes', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('partner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
+                ('partner', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.partner')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.purchaseorder')),
             ],
@@ -427,7 +427,7 @@ class Migration(migrations.Migration):
                 ('api_key_prefix', models.CharField(blank=True, max_length=20)),
                 ('endpoint', models.CharField(blank=True, max_length=200)),
                 ('requests', models.BigIntegerField(help_text='Below zero in a batch that takes another one back.')),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='counts', to='partners.requestbatch')),
+                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='counts', to='partners.requestbatch')),
             ],
         ),
         migrations.CreateModel(
@@ -455,7 +455,7 @@ class Migration(migrations.Migration):
                 ('size', models.PositiveBigIntegerField(help_text='In bytes.')),
                 ('sha256', models.CharField(max_length=64)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage_archives', to='partners.partner')),
+                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='usage_archives', to='partners.partner')),
             ],
         ),
         migrations.CreateModel(
@@ -507,7 +507,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='correction',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_correctionevent" ("billed_period_id", "created_at", "credit_note_id", "currency", "id", "invoice_id", "lines", "net_cents", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "run_id", "sequence", "usage") VALUES (NEW."billed_period_id", NEW."created_at", NEW."credit_note_id", NEW."currency", NEW."id", NEW."invoice_id", NEW."lines", NEW."net_cents", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."run_id", NEW."sequence", NEW."usage"); RETURN NULL;', hash='da27303381cd6185afcef3868c2968524982f9f2', operation='INSERT', pgid='pgtrigger_insert_insert_e97ef', table='partners_correction', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_correctionevent" ("billed_period_id", "created_at", "credit_note_id", "currency", "id", "invoice_id", "lines", "net_cents", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "run_id", "sequence", "usage") SELECT new_values."billed_period_id", new_values."created_at", new_values."credit_note_id", new_values."currency", new_values."id", new_values."invoice_id", new_values."lines", new_values."net_cents", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."run_id", new_values."sequence", new_values."usage" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='2fa005ab3c7b08bc9c973078a28872692d4f7057', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_e97ef', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_correction', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='correction',
@@ -523,7 +523,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='partner',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_partnerevent" ("billing_time_zone", "created_at", "customer_id", "id", "is_active", "name", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."billing_time_zone", NEW."created_at", NEW."customer_id", NEW."id", NEW."is_active", NEW."name", NEW."notes", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='41876fdfc68e54e75b34fbd5fa65dc3f18c14399', operation='INSERT', pgid='pgtrigger_insert_insert_71860', table='partners_partner', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_partnerevent" ("billing_time_zone", "created_at", "customer_id", "id", "is_active", "name", "notes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") SELECT new_values."billing_time_zone", new_values."created_at", new_values."customer_id", new_values."id", new_values."is_active", new_values."name", new_values."notes", _pgh_attached_context.value, NOW(), \'insert\', new_values."id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='eef91e76fe253ed3ab127a3f73807e51ba1272c5', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_71860', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_partner', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='partner',
@@ -607,7 +607,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='contract',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_contractevent" ("billing_time_zone", "created_at", "currency", "discount_rate", "end_date", "id", "included_deeds", "included_requests", "maximum_cents", "minimum_cents", "monthly_fee_cents", "needs_purchase_order", "partner_id", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_per_1000_requests", "price_per_deed", "pricing_model", "product", "proration", "reference", "rounding", "seller_id", "start_date", "status", "tax_category", "tax_note", "tax_rate", "tier_mode", "tiers", "updated_at", "version") VALUES (NEW."billing_time_zone", NEW."created_at", NEW."currency", NEW."discount_rate", NEW."end_date", NEW."id", NEW."included_deeds", NEW."included_requests", NEW."maximum_cents", NEW."minimum_cents", NEW."monthly_fee_cents", NEW."needs_purchase_order", NEW."partner_id", NEW."payment_terms_days", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."price_per_1000_requests", NEW."price_per_deed", NEW."pricing_model", NEW."product", NEW."proration", NEW."reference", NEW."rounding", NEW."seller_id", NEW."start_date", NEW."status", NEW."tax_category", NEW."tax_note", NEW."tax_rate", NEW."tier_mode", NEW."tiers", NEW."updated_at", NEW."version"); RETURN NULL;', hash='ad4d7795ae9898076387b94c598a8da9daf1003f', operation='INSERT', pgid='pgtrigger_insert_insert_2b168', table='api_partner_contracts', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_contractevent" ("billing_time_zone", "created_at", "currency", "discount_rate", "end_date", "id", "included_deeds", "included_requests", "maximum_cents", "minimum_cents", "monthly_fee_cents", "needs_purchase_order", "partner_id", "payment_terms_days", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_per_1000_requests", "price_per_deed", "pricing_model", "product", "proration", "reference", "rounding", "seller_id", "start_date", "status", "tax_category", "tax_note", "tax_rate", "tier_mode", "tiers", "updated_at", "version") SELECT new_values."billing_time_zone", new_values."created_at", new_values."currency", new_values."discount_rate", new_values."end_date", new_values."id", new_values."included_deeds", new_values."included_requests", new_values."maximum_cents", new_values."minimum_cents", new_values."monthly_fee_cents", new_values."needs_purchase_order", new_values."partner_id", new_values."payment_terms_days", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."price_per_1000_requests", new_values."price_per_deed", new_values."pricing_model", new_values."product", new_values."proration", new_values."reference", new_values."rounding", new_values."seller_id", new_values."start_date", new_values."status", new_values."tax_category", new_values."tax_note", new_values."tax_rate", new_values."tier_mode", new_values."tiers", new_values."updated_at", new_values."version" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='a0af177f4804bae107123504fc7cee9d27c2d45c', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_2b168', referencing='REFERENCING NEW TABLE AS new_values ', table='api_partner_contracts', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='contract',
@@ -631,7 +631,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='billingrun',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_billingrunevent" ("approved_at", "approved_by", "approved_totals", "change_percent", "finished_at", "id", "issue_asked_at", "issue_asked_by", "partner_id", "period_end", "period_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sends", "sends_by", "started_at", "started_by", "status") VALUES (NEW."approved_at", NEW."approved_by", NEW."approved_totals", NEW."change_percent", NEW."finished_at", NEW."id", NEW."issue_asked_at", NEW."issue_asked_by", NEW."partner_id", NEW."period_end", NEW."period_start", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."sends", NEW."sends_by", NEW."started_at", NEW."started_by", NEW."status"); RETURN NULL;', hash='16369cccd4f18ea5b570d097aa5af14a8a1f2dd7', operation='INSERT', pgid='pgtrigger_insert_insert_41e9c', table='partners_billingrun', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_billingrunevent" ("approved_at", "approved_by", "approved_totals", "change_percent", "finished_at", "id", "issue_asked_at", "issue_asked_by", "partner_id", "period_end", "period_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "sends", "sends_by", "started_at", "started_by", "status") SELECT new_values."approved_at", new_values."approved_by", new_values."approved_totals", new_values."change_percent", new_values."finished_at", new_values."id", new_values."issue_asked_at", new_values."issue_asked_by", new_values."partner_id", new_values."period_end", new_values."period_start", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."sends", new_values."sends_by", new_values."started_at", new_values."started_by", new_values."status" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='bc1155d9e3ff7308232ed15aff9d755c8273c3e8', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_41e9c', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_billingrun', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='billingrun',
@@ -683,7 +683,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='purchaseorder',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_purchaseorderevent" ("amount_cents", "created_at", "currency", "end_date", "id", "notes", "number", "partner_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "product", "start_date") VALUES (NEW."amount_cents", NEW."created_at", NEW."currency", NEW."end_date", NEW."id", NEW."notes", NEW."number", NEW."partner_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."product", NEW."start_date"); RETURN NULL;', hash='579b55b561077676d679c5852ba11072e70b1cf4', operation='INSERT', pgid='pgtrigger_insert_insert_c58c9', table='partners_purchaseorder', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_purchaseorderevent" ("amount_cents", "created_at", "currency", "end_date", "id", "notes", "number", "partner_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "product", "start_date") SELECT new_values."amount_cents", new_values."created_at", new_values."currency", new_values."end_date", new_values."id", new_values."notes", new_values."number", new_values."partner_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."product", new_values."start_date" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='93d7e1c6a76d07675739953d39b8e541bce05518', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_c58c9', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_purchaseorder', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='purchaseorder',
@@ -731,7 +731,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='billedperiod',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_billedperiodevent" ("contract_id", "created_at", "id", "invoice_id", "period_end", "period_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purchase_order_id", "revision", "run_id", "terms", "usage") VALUES (NEW."contract_id", NEW."created_at", NEW."id", NEW."invoice_id", NEW."period_end", NEW."period_start", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."purchase_order_id", NEW."revision", NEW."run_id", NEW."terms", NEW."usage"); RETURN NULL;', hash='827356db74cc6a5c1c7928ef99876cb08af21084', operation='INSERT', pgid='pgtrigger_insert_insert_097ec', table='partners_billedperiod', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_billedperiodevent" ("contract_id", "created_at", "id", "invoice_id", "period_end", "period_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "purchase_order_id", "revision", "run_id", "terms", "usage") SELECT new_values."contract_id", new_values."created_at", new_values."id", new_values."invoice_id", new_values."period_end", new_values."period_start", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."purchase_order_id", new_values."revision", new_values."run_id", new_values."terms", new_values."usage" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='afdb4a3f210a9c86ee71b140361627a64d6a3c7a', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_097ec', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_billedperiod', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='billedperiod',

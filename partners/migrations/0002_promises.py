@@ -52,15 +52,15 @@ DECLARE
 BEGIN
     SELECT b.invoice_id, i.* INTO earlier FROM partners_billedperiod b LEFT JOIN invoices i ON i.id = b.invoice_id
         WHERE b.contract_id = NEW.contract_id AND b.period_start = NEW.period_start AND b.revision = NEW.revision - 1;
-    IF NEW.revision > 1 AND (NOT FOUND OR NOT (earlier.invoice_id IS NULL OR earlier.status = 'void' OR earlier.total_cents = (
-        SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = earlier.invoice_id AND status = 'issued'))) THEN
+    IF NOT FOUND OR NOT (earlier.invoice_id IS NULL OR earlier.status = 'void' OR earlier.total_cents = (
+        SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = earlier.invoice_id AND status = 'issued')) THEN
         RAISE EXCEPTION 'This month of the contract is billed by invoice %; void or fully credit it before billing again.', earlier.invoice_number
             USING ERRCODE = 'check_violation', CONSTRAINT = 'month_is_billed_again_only_when_undone';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER month_is_billed_again_only_when_undone BEFORE INSERT ON partners_billedperiod
-    FOR EACH ROW EXECUTE FUNCTION month_is_billed_again_only_when_undone();
+CREATE TRIGGER month_is_billed_again_only_when_undone AFTER INSERT ON partners_billedperiod
+    FOR EACH ROW WHEN (NEW.revision > 1) EXECUTE FUNCTION month_is_billed_again_only_when_undone();
 
 CREATE FUNCTION usage_is_only_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -214,7 +214,7 @@ class Contract(models.Model):
 class PurchaseOrder(models.Model):
     """A partner's order number for our invoices: when it is valid, and up to what total, tax included."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="purchase_orders")
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="purchase_orders", db_index=False)
     product = models.CharField(max_length=40, blank=True, help_text="Empty: every product of the partner.")
     number = models.CharField(max_length=80)
     currency = CurrencyField()

@@ -65,7 +65,7 @@ class BillingRun(models.Model):
 class BillingRunEntry(models.Model):
     """One contract in a run: what it would cost, what it became, or why it is parked or held."""
 
-    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="entries")
+    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="entries", db_index=False)
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="run_entries")
     kind = models.CharField(max_length=10, choices=EntryKind.choices, default=EntryKind.MONTH)
     revision = models.PositiveSmallIntegerField(default=1, help_text="Above 1: the month is billed again.")
@@ -127,7 +127,7 @@ class RunFlag(models.Model):
 class BilledPeriod(models.Model):
     """A contract's month is billed, or came to nothing (no invoice): the idempotency key of the month end."""
 
-    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="billed_periods")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="billed_periods", db_index=False)
     period_start = models.DateField()
     period_end = models.DateField(help_text="Exclusive.")
     revision = models.PositiveSmallIntegerField(default=1)
@@ -169,7 +169,9 @@ class Correction(models.Model):
     From then on the month is billed for `usage`; the next correction starts there.
     """
 
-    billed_period = models.ForeignKey(BilledPeriod, on_delete=models.PROTECT, related_name="corrections")
+    billed_period = models.ForeignKey(
+        BilledPeriod, on_delete=models.PROTECT, related_name="corrections", db_index=False
+    )
     sequence = models.PositiveSmallIntegerField(default=1)
     run = models.ForeignKey(BillingRun, on_delete=models.PROTECT, related_name="corrections")
     usage = models.JSONField(help_text="The quantities per meter that are billed from now on.")

@@ -96,7 +96,7 @@ class RequestBatch(models.Model):
 class RequestCount(models.Model):
     """One row of a batch: requests of one day of the partner's billing time zone."""
 
-    batch = models.ForeignKey(RequestBatch, on_delete=models.PROTECT, related_name="counts")
+    batch = models.ForeignKey(RequestBatch, on_delete=models.PROTECT, related_name="counts", db_index=False)
     day = models.DateField(help_text="A day of the partner's billing time zone.")
     api_key_prefix = models.CharField(max_length=20, blank=True)
     endpoint = models.CharField(max_length=200, blank=True)
@@ -142,7 +142,7 @@ class ApiUsage(models.Model):
 class UsageArchive(models.Model):
     """A partner's billed month whose raw events were moved to a file; its daily sums stay where they are."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="usage_archives")
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="usage_archives", db_index=False)
     period_start = models.DateField()
     period_end = models.DateField(help_text="Exclusive.")
     starts_at = models.DateTimeField(help_text="The first instant of the month where the partner's days are cut.")

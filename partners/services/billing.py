@@ -1,4 +1,4 @@
-"""One chunk of a run, one transaction: priced first, then drafts, billed periods, and the numbers last.
+"""One chunk of a run, one transaction: priced first, then lines and billed periods, and the invoices with numbers last.
 
 What fails while it is priced is left out without touching the database. What PostgreSQL refuses is found by halving the
 chunk, so that only the failing contract is parked. The statements of a chunk do not grow with its contracts.
@@ -13,8 +13,9 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.garbage import collector_paused
 from billing_site.kit.writing import insert_rows, update_rows
-from invoices.services import Draft, NewInvoice, draft_invoices, issue_new_drafts
+from invoices.services import Draft, NewInvoice, begin_invoices, issue_begun
 from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry
 from partners.services.choosing import Bill, LeftOut, choose
@@ -49,15 +50,16 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
             bill_entries(run=run, ids=part, on=on, now=now, by=by)
 
 
+@collector_paused()
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
     _refuse_unapproved(run)
     bills, left_out = choose(run=run, entries=_claimed(ids))
-    drafts = _drafted(run, bills, by)
+    begun = _begun(run, bills, by)
     _keep_periods(run, bills)
     for bill in bills:
         _settle(run, bill, on=on, now=now, by=by)
-    issue_new_drafts(drafts=drafts, on=on, now=now, by=by)
+    issue_begun(begun=begun, on=on, now=now, by=by)
     _note_outcomes(bills, left_out)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a broken promise is heard here, where it can be isolated
@@ -77,14 +79,14 @@ def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
     return list(entries.with_shared_sellers().select_for_update(of=("self",)))
 
 
-def _drafted(run: BillingRun, bills: Sequence[Bill], by: str) -> list[Draft]:
-    """Draft the invoices of all that come to something."""
+def _begun(run: BillingRun, bills: Sequence[Bill], by: str) -> list[Draft]:
+    """Begin the invoices of all that come to something."""
     asking = [bill for bill in bills if bill.found.total_cents]
-    drafts = draft_invoices(drafts=[_new_invoice(run, bill) for bill in asking], by=by)
-    for bill, draft in zip(asking, drafts, strict=True):
+    begun = begin_invoices(invoices=[_new_invoice(run, bill) for bill in asking], by=by)
+    for bill, draft in zip(asking, begun, strict=True):
         _refuse_other_amounts(bill, draft)
         bill.invoice = draft.invoice
-    return drafts
+    return begun
 
 
 def _new_invoice(run: BillingRun, bill: Bill) -> NewInvoice:

@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200)),
                 ('source', models.CharField(blank=True, help_text="What it came from, such as a credit note's number.", max_length=120)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
+                ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.credit')),
             ],
@@ -278,7 +278,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.dispute')),
-                ('payment', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
+                ('payment', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
             ],
             options={
                 'abstract': False,
@@ -300,12 +300,12 @@ class Migration(migrations.Migration):
                 ('currency', billing_site.kit.fields.CurrencyField(max_length=3, validators=[billing_site.kit.fields.known_currency])),
                 ('allocated_at', models.DateTimeField()),
                 ('allocated_by', models.CharField(max_length=150)),
-                ('invoice', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
+                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.allocation')),
-                ('reverses', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.allocation')),
-                ('credit', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.credit')),
-                ('payment', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
+                ('reverses', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.allocation')),
+                ('credit', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.credit')),
+                ('payment', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
             ],
             options={
                 'abstract': False,
@@ -346,8 +346,8 @@ class Migration(migrations.Migration):
                 ('allocated_cents', billing_site.kit.fields.CentsField(default=0, editable=False, help_text='Placed on invoices so far.')),
                 ('received_at', models.DateTimeField(blank=True, help_text='When the money moved; its month is the month of the revenue.', null=True)),
                 ('created_at', models.DateTimeField(help_text='When Stripe, or the person who entered it, made it.')),
-                ('customer', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
-                ('invoice', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
+                ('customer', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
+                ('invoice', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.invoice')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.payment')),
             ],
@@ -392,7 +392,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=100)),
                 ('failure_reason', models.CharField(blank=True, max_length=100)),
                 ('created_at', models.DateTimeField()),
-                ('payment', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
+                ('payment', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='payments.payment')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.refund')),
             ],
@@ -506,7 +506,7 @@ class Migration(migrations.Migration):
                 ('change_cents', billing_site.kit.fields.CentsField()),
                 ('currency', billing_site.kit.fields.CurrencyField(max_length=3, validators=[billing_site.kit.fields.known_currency])),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mrr_movements', to='invoices.customer')),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mrr_movements', to='payments.subscription')),
+                ('subscription', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='mrr_movements', to='payments.subscription')),
             ],
             options={
                 'verbose_name': 'MRR movement',
@@ -537,7 +537,7 @@ class Migration(migrations.Migration):
                 ('cancel_at_period_end', models.BooleanField(default=False)),
                 ('canceled_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
+                ('customer', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='invoices.customer')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='payments.subscription')),
             ],
@@ -559,7 +559,7 @@ class Migration(migrations.Migration):
                 ('currency', billing_site.kit.fields.CurrencyField(max_length=3, validators=[billing_site.kit.fields.known_currency])),
                 ('mrr_cents', billing_site.kit.fields.CentsField(help_text='What it was worth a month when it was told.')),
                 ('terms', models.JSONField(help_text='Prices, quantities and coupons; those told by id only are looked up in others.')),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='payments.subscription')),
+                ('subscription', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='payments.subscription')),
             ],
             options={
                 'db_table': 'subscription_versions',
@@ -583,7 +583,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='credit',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_creditevent" ("amount_cents", "created_at", "currency", "customer_id", "expires_at", "id", "kind", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "remaining_cents", "source") VALUES (NEW."amount_cents", NEW."created_at", NEW."currency", NEW."customer_id", NEW."expires_at", NEW."id", NEW."kind", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."remaining_cents", NEW."source"); RETURN NULL;', hash='bc4c05c6c4350a3969c08b8e1995412d89b2ecbb', operation='INSERT', pgid='pgtrigger_insert_insert_65bcb', table='credits', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_creditevent" ("amount_cents", "created_at", "currency", "customer_id", "expires_at", "id", "kind", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "remaining_cents", "source") SELECT new_values."amount_cents", new_values."created_at", new_values."currency", new_values."customer_id", new_values."expires_at", new_values."id", new_values."kind", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."remaining_cents", new_values."source" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='4b66a84c733cb1569cd978f5987f6bbbb5e896b8', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_65bcb', referencing='REFERENCING NEW TABLE AS new_values ', table='credits', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='credit',
@@ -651,7 +651,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='payment',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_paymentevent" ("allocated_cents", "amount_cents", "created_at", "currency", "customer_id", "exchange_rate", "failure_code", "failure_message", "id", "invoice_id", "net_amount_cents", "origin", "payment_method", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "received_at", "reference", "refund_amount_cents", "refund_reason", "refunded_at", "settlement_amount_cents", "settlement_currency", "status", "stripe_balance_transaction_id", "stripe_charge_id", "stripe_fee_cents", "stripe_payment_intent_id", "user_id") VALUES (NEW."allocated_cents", NEW."amount_cents", NEW."created_at", NEW."currency", NEW."customer_id", NEW."exchange_rate", NEW."failure_code", NEW."failure_message", NEW."id", NEW."invoice_id", NEW."net_amount_cents", NEW."origin", NEW."payment_method", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."received_at", NEW."reference", NEW."refund_amount_cents", NEW."refund_reason", NEW."refunded_at", NEW."settlement_amount_cents", NEW."settlement_currency", NEW."status", NEW."stripe_balance_transaction_id", NEW."stripe_charge_id", NEW."stripe_fee_cents", NEW."stripe_payment_intent_id", NEW."user_id"); RETURN NULL;', hash='0c42c4d50051ee67b42eeb4619741a31a866261c', operation='INSERT', pgid='pgtrigger_insert_insert_24a65', table='payment_history', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_paymentevent" ("allocated_cents", "amount_cents", "created_at", "currency", "customer_id", "exchange_rate", "failure_code", "failure_message", "id", "invoice_id", "net_amount_cents", "origin", "payment_method", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "received_at", "reference", "refund_amount_cents", "refund_reason", "refunded_at", "settlement_amount_cents", "settlement_currency", "status", "stripe_balance_transaction_id", "stripe_charge_id", "stripe_fee_cents", "stripe_payment_intent_id", "user_id") SELECT new_values."allocated_cents", new_values."amount_cents", new_values."created_at", new_values."currency", new_values."customer_id", new_values."exchange_rate", new_values."failure_code", new_values."failure_message", new_values."id", new_values."invoice_id", new_values."net_amount_cents", new_values."origin", new_values."payment_method", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."received_at", new_values."reference", new_values."refund_amount_cents", new_values."refund_reason", new_values."refunded_at", new_values."settlement_amount_cents", new_values."settlement_currency", new_values."status", new_values."stripe_balance_transaction_id", new_values."stripe_charge_id", new_values."stripe_fee_cents", new_values."stripe_payment_intent_id", new_values."user_id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='0234eecec569f1525412009d91bf16b1bf9b1e4a', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_24a65', referencing='REFERENCING NEW TABLE AS new_values ', table='payment_history', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='payment',
@@ -671,7 +671,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='dispute',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_disputeevent" ("amount_cents", "created_at", "currency", "evidence_due_at", "fee_cents", "funds_reinstated_at", "funds_withdrawn_at", "id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reinstated_cents", "settlement_currency", "status", "stripe_charge_id", "stripe_dispute_id", "stripe_payment_intent_id", "withdrawn_cents") VALUES (NEW."amount_cents", NEW."created_at", NEW."currency", NEW."evidence_due_at", NEW."fee_cents", NEW."funds_reinstated_at", NEW."funds_withdrawn_at", NEW."id", NEW."payment_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."reinstated_cents", NEW."settlement_currency", NEW."status", NEW."stripe_charge_id", NEW."stripe_dispute_id", NEW."stripe_payment_intent_id", NEW."withdrawn_cents"); RETURN NULL;', hash='25035261e0b88cf1a4cf9145af494fff3ae9b2f1', operation='INSERT', pgid='pgtrigger_insert_insert_c8118', table='disputes', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_disputeevent" ("amount_cents", "created_at", "currency", "evidence_due_at", "fee_cents", "funds_reinstated_at", "funds_withdrawn_at", "id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reinstated_cents", "settlement_currency", "status", "stripe_charge_id", "stripe_dispute_id", "stripe_payment_intent_id", "withdrawn_cents") SELECT new_values."amount_cents", new_values."created_at", new_values."currency", new_values."evidence_due_at", new_values."fee_cents", new_values."funds_reinstated_at", new_values."funds_withdrawn_at", new_values."id", new_values."payment_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."reinstated_cents", new_values."settlement_currency", new_values."status", new_values."stripe_charge_id", new_values."stripe_dispute_id", new_values."stripe_payment_intent_id", new_values."withdrawn_cents" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='e6886e494531dbbbe6b94043834c5ce883c33d7a', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_c8118', referencing='REFERENCING NEW TABLE AS new_values ', table='disputes', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='dispute',
@@ -699,7 +699,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='allocation',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_allocationevent" ("allocated_at", "allocated_by", "amount_cents", "credit_id", "currency", "id", "invoice_id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reverses_id") VALUES (NEW."allocated_at", NEW."allocated_by", NEW."amount_cents", NEW."credit_id", NEW."currency", NEW."id", NEW."invoice_id", NEW."payment_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reverses_id"); RETURN NULL;', hash='3d3acbe92195d077d41b8a9347bb989fa55c5b52', operation='INSERT', pgid='pgtrigger_insert_insert_f97f9', table='allocations', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_allocationevent" ("allocated_at", "allocated_by", "amount_cents", "credit_id", "currency", "id", "invoice_id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reverses_id") SELECT new_values."allocated_at", new_values."allocated_by", new_values."amount_cents", new_values."credit_id", new_values."currency", new_values."id", new_values."invoice_id", new_values."payment_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reverses_id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='d4573d853bbb5b71c78cdeb6abf910e6e200de51', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_f97f9', referencing='REFERENCING NEW TABLE AS new_values ', table='allocations', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='allocation',
@@ -723,7 +723,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='refund',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_refundevent" ("amount_cents", "created_at", "currency", "failure_reason", "id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status", "stripe_balance_transaction_id", "stripe_charge_id", "stripe_payment_intent_id", "stripe_refund_id") VALUES (NEW."amount_cents", NEW."created_at", NEW."currency", NEW."failure_reason", NEW."id", NEW."payment_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."status", NEW."stripe_balance_transaction_id", NEW."stripe_charge_id", NEW."stripe_payment_intent_id", NEW."stripe_refund_id"); RETURN NULL;', hash='7efe1490ec3bb700e0bf77194020392d27c5acda', operation='INSERT', pgid='pgtrigger_insert_insert_eff19', table='refunds', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_refundevent" ("amount_cents", "created_at", "currency", "failure_reason", "id", "payment_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "status", "stripe_balance_transaction_id", "stripe_charge_id", "stripe_payment_intent_id", "stripe_refund_id") SELECT new_values."amount_cents", new_values."created_at", new_values."currency", new_values."failure_reason", new_values."id", new_values."payment_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."status", new_values."stripe_balance_transaction_id", new_values."stripe_charge_id", new_values."stripe_payment_intent_id", new_values."stripe_refund_id" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='904ce7bc891036369d2826abb9119b90e3137876', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_eff19', referencing='REFERENCING NEW TABLE AS new_values ', table='refunds', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='refund',
@@ -751,7 +751,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='subscription',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "payments_subscriptionevent" ("billing_cycle", "cancel_at_period_end", "canceled_at", "created_at", "currency", "current_period_end", "current_period_start", "customer_id", "discount", "id", "is_paused", "mrr_cents", "mrr_changes_at", "mrr_counted_until", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "quantity", "status", "stripe_subscription_id", "trial_end") VALUES (NEW."billing_cycle", NEW."cancel_at_period_end", NEW."canceled_at", NEW."created_at", NEW."currency", NEW."current_period_end", NEW."current_period_start", NEW."customer_id", NEW."discount", NEW."id", NEW."is_paused", NEW."mrr_cents", NEW."mrr_changes_at", NEW."mrr_counted_until", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."plan", NEW."quantity", NEW."status", NEW."stripe_subscription_id", NEW."trial_end"); RETURN NULL;', hash='9abb95157a9a687f7f610c75def83d715aa3a055', operation='INSERT', pgid='pgtrigger_insert_insert_3c896', table='subscriptions', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "payments_subscriptionevent" ("billing_cycle", "cancel_at_period_end", "canceled_at", "created_at", "currency", "current_period_end", "current_period_start", "customer_id", "discount", "id", "is_paused", "mrr_cents", "mrr_changes_at", "mrr_counted_until", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "plan", "quantity", "status", "stripe_subscription_id", "trial_end") SELECT new_values."billing_cycle", new_values."cancel_at_period_end", new_values."canceled_at", new_values."created_at", new_values."currency", new_values."current_period_end", new_values."current_period_start", new_values."customer_id", new_values."discount", new_values."id", new_values."is_paused", new_values."mrr_cents", new_values."mrr_changes_at", new_values."mrr_counted_until", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."plan", new_values."quantity", new_values."status", new_values."stripe_subscription_id", new_values."trial_end" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='cfd7fb28e95a713616572b19c0a853053a0de407', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_3c896', referencing='REFERENCING NEW TABLE AS new_values ', table='subscriptions', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='subscription',

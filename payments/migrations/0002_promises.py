@@ -63,8 +63,11 @@ CREATE CONSTRAINT TRIGGER balances_equal_their_allocations AFTER INSERT OR UPDAT
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION balances_equal_their_allocations();
 CREATE CONSTRAINT TRIGGER balances_equal_their_allocations AFTER INSERT OR UPDATE OF remaining_cents, amount_cents ON credits
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION balances_equal_their_allocations();
-CREATE CONSTRAINT TRIGGER balances_equal_their_allocations AFTER INSERT OR UPDATE OF amount_paid_cents ON invoices
+CREATE CONSTRAINT TRIGGER balances_equal_their_allocations AFTER UPDATE OF amount_paid_cents ON invoices
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.origin = 'native') EXECUTE FUNCTION balances_equal_their_allocations();
+-- Most invoices begin with nothing paid; what is allocated to one all the same is found by the trigger of the allocation.
+CREATE CONSTRAINT TRIGGER new_balances_equal_their_allocations AFTER INSERT ON invoices DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.origin = 'native' AND NEW.amount_paid_cents <> 0) EXECUTE FUNCTION balances_equal_their_allocations();
 
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON allocations FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON stripe_objects FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -89,6 +92,7 @@ DROP TRIGGER keep_records ON disputes;
 DROP TRIGGER keep_records ON balance_transactions;
 DROP TRIGGER only_add ON stripe_objects;
 DROP TRIGGER only_add ON allocations;
+DROP TRIGGER new_balances_equal_their_allocations ON invoices;
 DROP TRIGGER balances_equal_their_allocations ON invoices;
 DROP TRIGGER balances_equal_their_allocations ON credits;
 DROP TRIGGER balances_equal_their_allocations ON payment_history;

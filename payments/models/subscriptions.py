@@ -59,7 +59,7 @@ class Subscription(models.Model):
 class SubscriptionVersion(models.Model):
     """One version of a subscription, with the terms its worth is counted from: kept so that movements can be redone."""
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="versions")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="versions", db_index=False)
     seen_created = models.BigIntegerField(help_text="Unix seconds at which Stripe said it.")
     state_rank = models.SmallIntegerField()
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what this version says.")
@@ -89,7 +89,9 @@ class SubscriptionVersion(models.Model):
 class MrrMovement(models.Model):
     """A change of what a subscription is worth a month; together they lead from nothing to its MRR."""
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="mrr_movements")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="mrr_movements", db_index=False
+    )
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="mrr_movements")
     kind = models.CharField(max_length=20, choices=MrrMovementKind.choices)
     occurred_at = models.DateTimeField()

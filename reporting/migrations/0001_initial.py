@@ -71,10 +71,10 @@ class Migration(migrations.Migration):
                 ('note', models.TextField(blank=True)),
                 ('found_at', models.DateTimeField()),
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
+                ('owner', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='reporting.break')),
-                ('reconciliation', models.ForeignKey(db_constraint=False, help_text='The last run that saw it.', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='reporting.reconciliation')),
+                ('reconciliation', models.ForeignKey(db_constraint=False, db_index=False, help_text='The last run that saw it.', on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='reporting.reconciliation')),
             ],
             options={
                 'abstract': False,
@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='break',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "reporting_breakevent" ("currency", "difference_cents", "found_at", "id", "kind", "note", "ours", "owner_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reconciliation_id", "resolved_at", "status", "stripe_id", "theirs") VALUES (NEW."currency", NEW."difference_cents", NEW."found_at", NEW."id", NEW."kind", NEW."note", NEW."ours", NEW."owner_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reconciliation_id", NEW."resolved_at", NEW."status", NEW."stripe_id", NEW."theirs"); RETURN NULL;', hash='3b5a5c62e5deb7d5b220cb49363df5a45cf7668a', operation='INSERT', pgid='pgtrigger_insert_insert_78e2f', table='reporting_break', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "reporting_breakevent" ("currency", "difference_cents", "found_at", "id", "kind", "note", "ours", "owner_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reconciliation_id", "resolved_at", "status", "stripe_id", "theirs") SELECT new_values."currency", new_values."difference_cents", new_values."found_at", new_values."id", new_values."kind", new_values."note", new_values."ours", new_values."owner_id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reconciliation_id", new_values."resolved_at", new_values."status", new_values."stripe_id", new_values."theirs" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='308a6ea32e9f43d4de608f0798b387861f34241b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_78e2f', referencing='REFERENCING NEW TABLE AS new_values ', table='reporting_break', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='break',

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField()),
                 ('reason', models.TextField(blank=True)),
                 ('facts', models.JSONField(default=dict, help_text='What was looked at: totals per currency, counts.')),
-                ('decided_by', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decided_by', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='kit.approval')),
             ],
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='approval',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "kit_approvalevent" ("decided_at", "decided_by_id", "decision", "facts", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "subject") VALUES (NEW."decided_at", NEW."decided_by_id", NEW."decision", NEW."facts", NEW."id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."subject"); RETURN NULL;', hash='e133518a779eb75458ca17fb4fd97bcae5b9030d', operation='INSERT', pgid='pgtrigger_insert_insert_070e6', table='kit_approval', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "kit_approvalevent" ("decided_at", "decided_by_id", "decision", "facts", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "subject") SELECT new_values."decided_at", new_values."decided_by_id", new_values."decision", new_values."facts", new_values."id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."subject" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='0e177ba761ce04509bc62eab1d6451798685e4e2', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_070e6', referencing='REFERENCING NEW TABLE AS new_values ', table='kit_approval', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='approval',
