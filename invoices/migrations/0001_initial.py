@@ -787,7 +787,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('billing_period_end', None), ('billing_period_start', None)), ('billing_period_end__gte', models.F('billing_period_start')), _connector='OR'), name='invoice_period_in_order'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('billing_period_end', None), ('billing_period_start', None)), models.Q(('billing_period_end__gte', models.F('billing_period_start')), ('billing_period_end__isnull', False), ('billing_period_start__isnull', False)), _connector='OR'), name='invoice_period_in_order', violation_error_message='Write both days of the period, the last not before the first, or none.'),
         ),
         migrations.AddConstraint(
             model_name='invoice',

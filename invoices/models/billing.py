@@ -20,6 +20,7 @@ from invoices.querysets import InvoiceQuerySet
 TAX_FITS = "A line taxed at a rate needs one above zero; every other category has none."
 ONE_DISCOUNT = "Give a discount as an amount or as a percentage up to 100, not both."
 PERIOD_IN_ORDER = "Write both days of a line's period, the last not before the first, or none."
+BOTH_DAYS = "Write both days of the period, the last not before the first, or none."
 
 
 @audited
@@ -146,10 +147,15 @@ class Invoice(models.Model):
                 name="invoice_discount_is_amount_or_rate",
                 violation_error_message=ONE_DISCOUNT,
             ),
-            models.CheckConstraint(
+            models.CheckConstraint(  # both days are asked for by name: a CHECK lets pass what compares with NULL
                 condition=Q(billing_period_start=None, billing_period_end=None)
-                | Q(billing_period_end__gte=F("billing_period_start")),
+                | Q(
+                    billing_period_end__gte=F("billing_period_start"),
+                    billing_period_start__isnull=False,
+                    billing_period_end__isnull=False,
+                ),
                 name="invoice_period_in_order",
+                violation_error_message=BOTH_DAYS,
             ),
             models.CheckConstraint(
                 condition=Q(origin=Origin.NATIVE, stripe_invoice_id=None)
@@ -251,7 +257,7 @@ class InvoiceLine(models.Model):
                 name="line_tax_fits_its_category",
                 violation_error_message=TAX_FITS,
             ),
-            models.CheckConstraint(  # both days are asked for by name: a CHECK lets pass what compares with NULL
+            models.CheckConstraint(  # both by name, as above
                 condition=Q(service_period_start=None, service_period_end=None)
                 | Q(
                     Q(service_period_end__gt=F("service_period_start"))

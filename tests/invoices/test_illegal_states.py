@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from billing_site.kit.errors import is_refusal, sentence_of
 from invoices.enums import InvoiceStatus
 from invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
-from invoices.models.billing import PERIOD_IN_ORDER
+from invoices.models.billing import BOTH_DAYS, PERIOD_IN_ORDER
 from invoices.services import CreditLine, issue_credit_note, void_invoice, write_off_invoice
 from tests.back_office import a_credit_note, a_paid_invoice, signed_in, someone
 from tests.books import NOW, TODAY, a_customer, a_draft, a_seller, an_invoice
@@ -105,12 +105,20 @@ def test_a_draft_may_change_and_go():
     assert not Invoice.objects.exists()
 
 
-# --- The period of a line ------------------------------------------------------------------------------------------
+# --- The period of an invoice, and of a line -------------------------------------------------------------------------
 
 YESTERDAY, TOMORROW = TODAY - dt.timedelta(days=1), TODAY + dt.timedelta(days=1)
 _SERVE = """
     UPDATE invoice_lines SET (stripe_line_id, service_period_start, service_period_end) = (%s, %s, %s)
     WHERE invoice_id = %s RETURNING service_period_start, service_period_end"""
+
+
+@pytest.mark.parametrize("days", [(TODAY, None), (None, TODAY), (TODAY, YESTERDAY)])
+def test_no_invoice_is_of_half_a_period_or_of_a_backward_one(days):
+    draft = a_draft("1.00")
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        Invoice.objects.filter(pk=draft.pk).update(billing_period_start=days[0], billing_period_end=days[1])
+    assert sentence_of(refusal.value) == BOTH_DAYS
 
 
 def _serve(stripe_line_id, start, end):
