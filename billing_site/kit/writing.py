@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -16,7 +15,6 @@ _AS_IT_IS = {  # what a column of this kind takes without a change; anything els
     "BooleanField": bool,
     "DateField": dt.date,
     "DateTimeField": dt.datetime,
-    "DecimalField": Decimal,
 }
 
 
