@@ -17,9 +17,10 @@ from billing_site.kit.garbage import collector_paused
 from billing_site.kit.writing import insert_rows, update_rows
 from invoices.services import Draft, NewInvoice, begin_invoices, issue_begun
 from partners.enums import EntryKind, EntryState, RunStatus
-from partners.models import BilledPeriod, BillingRun, BillingRunEntry
+from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
 from partners.services.choosing import Bill, LeftOut, choose
 from partners.services.corrections import settle_corrections
+from partners.services.locks import hold_contracts
 from partners.services.previews import ROUNDING
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
     _refuse_unapproved(run)
+    hold_contracts(Contract.objects.filter(run_entries__in=ids))
     bills, left_out = choose(run=run, entries=_claimed(ids))
     begun = _begun(run, bills, by)
     _keep_periods(run, bills)

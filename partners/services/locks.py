@@ -1,4 +1,4 @@
-"""One run of a month at a time: a lock in PostgreSQL that ends with the connection, however that ends."""
+"""Who waits for whom: one run of a month at a time, and a contract is billed or changed, never both at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from django.db import InterfaceError, OperationalError, connection
 
 from billing_site.kit.errors import Refused
+from partners.querysets import ContractQuerySet
 
 _MONTH_END = 0x4D4F4E54  # "MONT": keeps our keys apart from other advisory locks
 
@@ -19,7 +20,7 @@ class MonthAtWork(Refused):
 
 @contextmanager
 def month_at_work(month_start: dt.date) -> Iterator[None]:
-    """Hold a month for this connection. Raises MonthAtWork at once rather than wait.
+    """Hold a month for this connection, however that ends. Raises MonthAtWork at once rather than wait.
 
     The lock spares two runs each other's work; that a month is billed once is `contract_billed_once_per_period`.
     """
@@ -33,3 +34,11 @@ def month_at_work(month_start: dt.date) -> Iterator[None]:
     finally:
         with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def hold_contracts(contracts: ContractQuerySet) -> None:
+    """Keep these contracts as they are until the transaction ends: who bills waits for who changes, and the reverse.
+
+    In one order for everybody, and before anything is read of them.
+    """
+    list(contracts.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from billing_site.kit.errors import Refused
 from partners.models import Contract, Partner, UsageArchive
 from partners.services.effects import Effect, effects_of, month_sums
+from partners.services.locks import hold_contracts
 from partners.services.usage_locks import hold_usage
 from partners.services.usage_proof import RAW, days_of_zones, ends_of_usage
 from partners.services.zones import zone_named
@@ -39,11 +40,12 @@ class DaysUnproved(Refused):
 def move_to_time_zone(*, partner: Partner, zone: str, now: dt.datetime, by: str) -> list[Effect]:
     """Cut the partner's days in another zone, with its contracts; return the months and meters that change.
 
-    Nobody adds to the partner's usage meanwhile. Counts that came by day keep their day. Raises UnknownTimeZone,
-    AlreadyThere, ArchivedDaysStand, and DaysUnproved where the sums were wrong before.
+    Nobody adds to the partner's usage or bills it meanwhile. Counts that came by day keep their day.
+    Raises UnknownTimeZone, AlreadyThere, ArchivedDaysStand, and DaysUnproved where the sums were wrong before.
     """
     hold_usage(partner)
-    moving = Partner.objects.select_for_update().get(pk=partner.pk)
+    hold_contracts(Contract.objects.of(partner))
+    moving = Partner.objects.select_for_update(no_key=True).get(pk=partner.pk)
     _refuse(moving, zone_named(zone, of=str(partner)).key)
     before = month_sums(moving)
     moving.billing_time_zone = partner.billing_time_zone = zone

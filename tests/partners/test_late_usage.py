@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -39,7 +38,6 @@ from partners.services import (
 )
 from partners.tasks import bill_due_months
 from payments.services import record_manual_payment
-from tests import ground
 from tests.partners.agreements import (
     AFTER_OCTOBER,
     NOVEMBER,
@@ -53,7 +51,7 @@ from tests.partners.agreements import (
     use,
 )
 from tests.partners.pages import page_of, pressed
-from tests.payments.storm import alone
+from tests.payments.storm import alone, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db
 IN_NOVEMBER = "2026-11-15T12:00:00+00:00"
@@ -71,15 +69,6 @@ def take_back(partner: Partner, quantity: int, day: dt.date = dt.date(2026, 10, 
     row = ApiUsage.objects.get(partner=partner, day=day)
     row.quantity -= quantity
     row.save()
-
-
-def wait_until_somebody_waits(database: str) -> None:
-    deadline = time.monotonic() + 30
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    with ground.administrator() as server:
-        while not server.execute(waiting, [database]).fetchone():
-            assert time.monotonic() < deadline, "nobody waits"
-            time.sleep(0.02)
 
 
 def lines_of(invoice: Invoice) -> list[tuple[str, int]]:
@@ -450,7 +439,7 @@ def test_late_usage_that_grew_after_the_approval_is_parked():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_late_usage_that_two_runs_were_approved_with_is_billed_by_the_first(settings):
+def test_late_usage_that_two_runs_were_approved_with_is_billed_by_the_first():
     contract = a_contract()
     use(contract.partner, 10)
     bill()
@@ -460,7 +449,7 @@ def test_late_usage_that_two_runs_were_approved_with_is_billed_by_the_first(sett
         with transaction.atomic():
             issue_run(run=first, on=ON, now=AFTER_DECEMBER, by="grace")
             beside = other_worker.submit(alone, partial(issue_run, run=second, on=ON, now=AFTER_DECEMBER, by="grace"))
-            wait_until_somebody_waits(settings.TEST_DATABASE)
+            wait_until_somebody_waits()
         beside.result()
     assert steps() == [4 * 2_40]
     refused = "Approved were USD 9.60, now it is USD 0.00; build the run again and look at it."

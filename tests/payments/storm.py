@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -55,6 +56,16 @@ def alone(work: Callable[[], Any]) -> Any:
         return work()
     finally:
         connections.close_all()
+
+
+def wait_until_somebody_waits() -> None:
+    """Return once another connection to our database waits for a lock."""
+    deadline = time.monotonic() + 30
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    with ground.administrator() as server:
+        while not server.execute(waiting, [settings.TEST_DATABASE]).fetchone():
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.02)
 
 
 def drain(gateway: Gateway, *, now: dt.datetime) -> None:
