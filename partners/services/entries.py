@@ -17,7 +17,7 @@ from partners.services.flagging import flag_entries
 from partners.services.runs import locked
 
 _REFRESHED = (
-    *("state", "reason", "decided_by", "currency", "total_cents", "previous_total_cents"),
+    *("state", "kind", "reason", "decided_by", "currency", "total_cents", "previous_total_cents"),
     *("lines", "usage", "previous_usage", "corrections", "purchase_order"),
 )
 
