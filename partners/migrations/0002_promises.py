@@ -154,7 +154,8 @@ CREATE TRIGGER purchase_order_is_not_exceeded AFTER UPDATE OF amount_cents ON pa
 
 CREATE FUNCTION drawn_order_keeps_its_parties() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM partners_billedperiod WHERE purchase_order_id = OLD.id) THEN
+    IF EXISTS (SELECT FROM partners_billedperiod WHERE purchase_order_id = OLD.id)
+        OR EXISTS (SELECT FROM partners_billingrunentry WHERE purchase_order_id = OLD.id AND invoice_id IS NOT NULL) THEN
         RAISE EXCEPTION 'Invoices name purchase order %: its number, partner and currency stay. Enter a new order.', OLD.number
             USING ERRCODE = 'check_violation', CONSTRAINT = 'drawn_order_keeps_its_parties';
     END IF;

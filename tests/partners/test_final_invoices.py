@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from invoices.models import Invoice
 from partners.models import Contract, Partner, PurchaseOrder
@@ -51,3 +52,12 @@ def test_a_final_invoice_that_was_parked_first_draws_on_its_order_all_the_same()
     bill(NOVEMBER, AFTER_NOVEMBER)
     assert [cents for _, cents in issued()] == [50_00, 80_00, 70_00]
     assert list(Invoice.objects.order_by("pk").values_list("purchase_order", flat=True)) == ["", "PO-1", ""]
+
+
+@pytest.mark.parametrize("changed", [{"number": "PO-2"}, {"currency": "EUR"}])
+def test_an_order_that_a_final_invoice_names_keeps_its_number_and_currency(changed):
+    contract = over_and_late()
+    order = PurchaseOrder.objects.create(partner=contract.partner, number="PO-1", currency="USD")
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    with pytest.raises(DatabaseError, match="Invoices name purchase order PO-1"), transaction.atomic():
+        PurchaseOrder.objects.filter(pk=order.pk).update(**changed)
