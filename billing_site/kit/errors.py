@@ -37,6 +37,12 @@ def is_away(error: BaseException | None) -> bool:
     return not (getattr(error.__cause__, "sqlstate", None) or "").startswith(_BEYOND_LIMITS)
 
 
+def constraint_of(error: DatabaseError) -> str | None:
+    """Return the constraint that an error of PostgreSQL names, if it names one."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return diagnosis.constraint_name if diagnosis else None
+
+
 def sentence_of(error: BaseException) -> str:
     """Say in one sentence why something was refused: by a service, a validator, a constraint or a trigger."""
     if isinstance(error, ValidationError):

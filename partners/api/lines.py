@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final, NamedTuple
 
@@ -80,9 +80,13 @@ class LinesParser(BaseParser):
 
 def answer_to_lines(lines: Lines, record: Recorder) -> FileResponse:
     """Record the lines a thousand at a time, each thousand a transaction of its own, and answer each."""
+    waiting = iter(lines)
+    first = next(waiting, None)
+    if first is None:
+        raise ParseError("No line holds an event: send one JSON object a line.")
+    waiting = chain([first], waiting)
     kept = SpooledTemporaryFile(max_size=2**20)  # noqa: SIM115 - the response closes it
     found: set[str] = set()
-    waiting = iter(lines)
     while chunk := list(islice(waiting, LINES_AT_ONCE)):
         for result in _results(chunk, record):
             found.add(result["status"])
@@ -119,7 +123,7 @@ def _unread(sentence: str) -> Result:
 
 
 def _status(found: set[str]) -> int:
-    """Answer as a call with JSON does: 400 also where no line held anything."""
+    """Answer as a call with JSON does."""
     if not found & {"recorded", "repeated"}:
         return 409 if found == {"conflict"} else 400
     if found & {"conflict", "invalid"}:

@@ -95,5 +95,5 @@ def added_up(events: Iterable[NewUsage], zone: ZoneInfo) -> list[tuple[DayKey, D
 def _count(event_type: str, quantities: list[Decimal]) -> DayCount:
     """A deed is fetched by one request; an event of the request meter says how many there were."""
     quantity = sum(quantities, Decimal(0))
-    requests = int(quantity) if event_type == REQUEST else sum(1 if one > 0 else -1 for one in quantities)
+    requests = int(quantity) if event_type == REQUEST else sum((one > 0) - (one < 0) for one in quantities)
     return DayCount(requests, quantity)

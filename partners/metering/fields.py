@@ -95,7 +95,7 @@ def day_before(today: date) -> Callable[[object], date]:
 
 def quantity(value: object) -> Decimal:
     """Read a number above zero."""
-    if value in _ONES and not isinstance(value, bool):
+    if type(value) in (int, str) and value in _ONES:
         return _ONE
     if isinstance(value, bool) or not isinstance(value, int | float | str) or not _NUMBER.fullmatch(_written(value)):
         msg = "Write a number above zero, up to 12 digits before and 6 after the point."

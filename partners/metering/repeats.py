@@ -19,8 +19,6 @@ def says_the_same(sent: NewUsage, kept: NewUsage, *, reported_by: str | None = N
 
     A rotated key has another prefix, and what a sender leaves out is no part of what it says.
     """
-    if sent == kept:
-        return True
     prefix = kept.api_key_prefix if sent.api_key_prefix == reported_by else sent.api_key_prefix
     if sent._replace(api_key_prefix=prefix, metadata=kept.metadata) != kept:
         return False
@@ -42,5 +40,12 @@ def _without_prefix(counts: Collection[RequestCount]) -> list[RequestCount]:
 
 
 def _exact(metadata: Mapping[str, Any]) -> Any:
-    """Read numbers by their value: PostgreSQL gives 1e23 back as a whole number, which no float equals."""
-    return json.loads(json.dumps(dict(metadata)), parse_float=Decimal, parse_int=Decimal)
+    """Read numbers by their value, and as nothing else.
+
+    PostgreSQL gives 1e23 back as a whole number, which no float equals; and to Python, true is 1.
+    """
+    return metadata and json.loads(json.dumps(dict(metadata)), parse_float=_number, parse_int=_number)
+
+
+def _number(text: str) -> tuple[str, Decimal]:
+    return "number", Decimal(text)

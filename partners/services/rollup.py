@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
 
-from billing_site.kit.errors import Refused
+from billing_site.kit.errors import Refused, constraint_of
 from partners.metering import DayCount, DayKey, NewUsage, added_up
 from partners.metering.fields import as_json
 
@@ -36,7 +36,7 @@ _TAKE = """
 UPDATE api_usage AS known SET requests = known.requests + taken.requests, quantity = known.quantity + taken.quantity
 FROM (SELECT %s AS partner_id, *
       FROM unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::numeric[])
-          AS taken (day, event_type, api_key_prefix, endpoint, requests, quantity)) AS taken
+          AS given (day, event_type, api_key_prefix, endpoint, requests, quantity)) AS taken
 WHERE (known.partner_id, known.day, known.event_type, known.api_key_prefix, known.endpoint)
     = (taken.partner_id, taken.day, taken.event_type, taken.api_key_prefix, taken.endpoint)
 """
@@ -49,17 +49,9 @@ class NotPrintable(Refused):
 def add_events(*, partner_id: int, events: Mapping[str, NewUsage], zone: ZoneInfo, now: dt.datetime) -> set[str]:
     """Record events by their ids and add them to their days; return the ids that were known already."""
     known = _known(events) if _known(_some(events)) else set()
-    while new := {i: event for i, event in events.items() if i not in known} if known else events:
-        try:
-            with transaction.atomic():
-                _copy([_line(i, event, _NONE) for i, event in new.items()], partner_id, now)
-        except IntegrityError:  # another batch brought some of them at this moment
-            before, known = known, _known(events)
-            if known == before:
-                raise
-        else:
-            add_days(partner_id=partner_id, days=added_up(new.values(), zone))
-            break
+    while not _all_copied(new := _without(events, known), partner_id, now):
+        known = _known(events)
+    add_days(partner_id=partner_id, days=added_up(new.values(), zone))
     return known
 
 
@@ -83,9 +75,27 @@ def take_days(*, partner_id: int, days: Iterable[tuple[DayKey, DayCount]]) -> No
 
 
 def _write_days(statement: str, partner_id: int, days: Iterable[tuple[DayKey, DayCount]]) -> None:
-    columns = zip(*((*key, *count) for key, count in sorted(days)), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [partner_id, *map(list, columns)])
+    """Write days in one order for everybody, so that nobody waits in a ring."""
+    columns = [list(column) for column in zip(*((*key, *count) for key, count in sorted(days)), strict=True)]
+    if columns:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [partner_id, *columns])
+
+
+def _without(events: Mapping[str, NewUsage], known: set[str]) -> Mapping[str, NewUsage]:
+    return {i: event for i, event in events.items() if i not in known} if known else events
+
+
+def _all_copied(events: Mapping[str, NewUsage], partner_id: int, now: dt.datetime) -> bool:
+    """Copy events, all of them, or none where the table holds one already: another batch brought it at this moment."""
+    try:
+        with transaction.atomic():
+            _copy([_line(i, event, _NONE) for i, event in events.items()], partner_id, now)
+    except IntegrityError as error:
+        if constraint_of(error) != "usage_events_pkey":
+            raise
+        return False
+    return True
 
 
 def _some(identities: Iterable[str]) -> list[str]:
@@ -110,6 +120,8 @@ def _line(identity: str, event: NewUsage, reverses: str) -> str:
 
 def _copy(lines: Sequence[str], partner_id: int, now: dt.datetime) -> None:
     """Write lines as COPY reads them, by id: printable text has nothing to escape but the backslash."""
+    if not lines:
+        return
     end = f"\t{partner_id}\t{now.isoformat()}\n"
     text = end.join(sorted(lines)) + end
     if text.count("\t") != len(lines) * _COLUMNS.count(",") or text.count("\n") != len(lines):

@@ -135,10 +135,10 @@ class _Batch:
 
     def _is_repeat(self, i: str, event: Sent, first: Sent) -> bool:
         kept = self.known.get(i)
-        if kept is None:
-            return event == first
         if isinstance(event, Reversal):
-            return str(kept.reverses) == identity(self.partner.pk, event.reverses)
+            return event == first if kept is None else str(kept.reverses) == identity(self.partner.pk, event.reverses)
+        if kept is None:
+            return isinstance(first, NewUsage) and says_the_same(event, first)
         return kept.reverses is None and says_the_same(event, _as_sent(kept), reported_by=self.reported_by)
 
     def _remember(self, identities: object) -> None:

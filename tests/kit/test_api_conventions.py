@@ -147,6 +147,8 @@ ONE_MEGABYTE_DEEP = b"[" * 2**20
         (b'{"job": "a\\u0000b"}', "U+0000"),
         (b'{"metadata": {"\\u0000": 1}, "job": "x"}', "U+0000"),
         (b'{"job": "\\ud800"}', "surrogate"),
+        (b'\xef\xbb\xbf{"job": "a"}', "byte order mark; send UTF-8 without one"),
+        (b'{"job": ' + b"1" * 5000 + b"}", "a number of thousands of digits"),
         (b'{"job": "\xff"}', "UTF-8"),
         (b"\xef\xbb\xbf{}", "JSON"),
         (b'{"job"', "JSON"),

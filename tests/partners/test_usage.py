@@ -131,6 +131,13 @@ def test_four_at_once_over_a_month_border_count_once():
     assert counted(partner) == [("10-31", "deed", 1, 1), ("11-01", "deed", 39, 39)]
 
 
+def test_to_say_true_where_one_was_said_is_another_body():
+    partner = a_partner()
+    one, true = DEED._replace(metadata={"copies": 1}), DEED._replace(metadata={"copies": True})
+    assert fates(partner, one, true) == ["recorded", "conflict"]
+    assert fates(partner, true, DEED._replace(metadata={"copies": 1.0})) == ["conflict", "repeated"]
+
+
 @pytest.mark.parametrize("place", range(8))
 def test_one_repeat_among_many_new_events_is_found_wherever_it_stands(place):
     partner = a_partner()

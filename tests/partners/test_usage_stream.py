@@ -85,7 +85,6 @@ def test_nothing_counted_is_a_bad_request_or_a_conflict(key):
     stream(key, event("a"))
     assert stream(key, event("a", quantity=2))[0] == 409
     assert stream(key, b"7\n")[0] == 400
-    assert stream(key, b"\n") == (400, [])
 
 
 def test_an_event_and_its_reversal_may_stand_in_different_chunks(key, monkeypatch):
@@ -104,3 +103,9 @@ def test_a_service_key_names_the_partner_in_the_address(key):
 def test_memory_stays_flat_however_long_a_line_is():
     rest = BytesIO(b"x" * 5_000_000 + b"\n" + event("a"))
     assert [(line.number, bool(line.wrong)) for line in lines.Lines(rest)] == [(1, True), (2, False)]
+
+
+@pytest.mark.parametrize("body", [b"\n", b"\n  \n\n"])
+def test_a_stream_without_events_is_refused_with_a_sentence(key, body):
+    status, (told,) = stream(key, body)
+    assert (status, told["detail"]) == (400, "No line holds an event: send one JSON object a line.")

@@ -15,6 +15,10 @@ from billing_site.kit.garbage import collector_paused
 
 MOST_BYTES = 2 * 2**20
 MOST_LEVELS = 20
+_HINTS = {
+    "utf-8-sig": "it begins with a byte order mark; send UTF-8 without one",
+    "set_int_max_str_digits": "it holds a number of thousands of digits",
+}
 
 
 class WrittenFloat(float):
@@ -57,7 +61,7 @@ def parse_json(body: bytes) -> Any:
     except RecursionError as error:
         raise ParseError(f"The JSON is nested more than {MOST_LEVELS} levels deep.") from error
     except ValueError as error:
-        raise ParseError(f"The body is not valid JSON: {error}.") from error
+        raise ParseError(f"The body is not valid JSON: {_said(error)}.") from error
     if b"\\u" in body:  # what cannot be stored passes UTF-8 and JSON only as an escape
         for found in _walk(value):
             if isinstance(found, str):
@@ -85,6 +89,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice[:80]!r} stands there twice")
     return result
+
+
+def _said(error: ValueError) -> str:
+    """Say to the sender what Python says to programmers."""
+    for hint, sentence in _HINTS.items():
+        if hint in str(error):
+            return sentence
+    return str(error)
 
 
 def _no_constant(name: str) -> Any:
