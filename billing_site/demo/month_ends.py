@@ -46,7 +46,7 @@ class MonthEnds:
             for player in self.players.values():
                 for entry in run.entries.of(player.partner).waiting():
                     if reason := player.row.get("held", ""):
-                        hold_entry(entry=entry, reason=reason, by=APPROVED_BY)
+                        hold_entry(entry=entry, reason=reason, now=self.dates.ends_at, by=APPROVED_BY)
 
     def _run(self, ago: int) -> Act:
         def act(now: dt.datetime) -> None:

@@ -196,7 +196,7 @@ class HoldForm(QuestionForm):
     reason = forms.CharField(max_length=500, widget=forms.Textarea, help_text="Whoever looks at the run next reads it.")
 
     def carry_out(self, *, by: str) -> str:
-        entry = hold_entry(entry=self.row, reason=self.cleaned_data["reason"], by=by)
+        entry = hold_entry(entry=self.row, reason=self.cleaned_data["reason"], now=timezone.now(), by=by)
         return f"{entry.contract} of {entry.contract.partner} is held."
 
 
@@ -204,7 +204,7 @@ class ReleaseForm(QuestionForm):
     explanation = "Works the month out anew, with what was counted meanwhile, and puts it back into the run."
 
     def carry_out(self, *, by: str) -> str:
-        entry = release_entry(entry=self.row, by=by)
+        entry = release_entry(entry=self.row, now=timezone.now(), by=by)
         return f"{entry.contract} of {entry.contract.partner} is {entry.get_state_display().lower()}."
 
 

@@ -252,7 +252,8 @@ class BillingRunEntryAdmin(RowPageMixin, ReadOnlyAdmin):
         ("state", "kind"),
         ("total_cents", "previous_total_cents"),
         ("invoice", "revision"),
-        ("reason", "decided_by"),
+        "reason",
+        ("decided_by", "decided_at"),
     )
 
 

@@ -336,6 +336,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('previewed', 'Previewed'), ('held', 'Held'), ('billed', 'Billed'), ('empty', 'Nothing to bill'), ('credited', 'Credited'), ('parked', 'Parked')], default='previewed', max_length=12)),
                 ('reason', models.TextField(blank=True, help_text='Why it is parked or held, and what to do.')),
                 ('decided_by', models.CharField(blank=True, help_text='Who held or released it.', max_length=150)),
+                ('decided_at', models.DateTimeField(blank=True, help_text='When somebody held or released it.', null=True)),
                 ('currency', billing_site.kit.fields.CurrencyField(max_length=3, validators=[billing_site.kit.fields.known_currency])),
                 ('total_cents', billing_site.kit.fields.CentsField(default=0)),
                 ('previous_total_cents', billing_site.kit.fields.CentsField(blank=True, help_text='The month before, for comparison.', null=True)),

@@ -72,6 +72,7 @@ class BillingRunEntry(models.Model):
     state = models.CharField(max_length=12, choices=EntryState.choices, default=EntryState.PREVIEWED)
     reason = models.TextField(blank=True, help_text="Why it is parked or held, and what to do.")
     decided_by = models.CharField(max_length=150, blank=True, help_text="Who held or released it.")
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When somebody held or released it.")
     currency = CurrencyField()
     total_cents = CentsField(default=0)
     previous_total_cents = CentsField(null=True, blank=True, help_text="The month before, for comparison.")
@@ -105,6 +106,11 @@ class BillingRunEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract} · {self.run}"
+
+    @property
+    def is_held_by_somebody(self) -> bool:
+        """Whether a person holds it; what waits for an order, or for another run, nobody holds."""
+        return self.state == EntryState.HELD and self.decided_by != ""
 
 
 class RunFlag(models.Model):

@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
+from django.db.models import Q
+
 from billing_site.kit.periods import Period
-from partners.enums import EntryState
+from partners.enums import EntryKind, EntryState
 from partners.models import BilledPeriod, BillingRunEntry, Contract
 
 
@@ -20,12 +22,16 @@ def note_usage_before(entries: Sequence[BillingRunEntry], *, month: Period) -> N
 
 
 def keep_holds(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
-    """Hold in a new preview what somebody held in the last one of the month."""
-    holds = holds_of(month_start=month.start, contracts=[entry.contract for entry in entries])
+    """Hold what somebody holds: the latest decision about a month counts, in whichever run of it that was made.
+
+    A final invoice belongs to no month: what is decided about it counts in the runs of all later ones.
+    """
+    decided = _decisions(entries, month.start)
     for entry in entries:
-        if entry.contract_id in holds:
-            entry.state = EntryState.HELD
-            entry.reason, entry.decided_by = holds[entry.contract_id]
+        latest = decided.get(entry.contract_id)
+        if latest and latest.is_held_by_somebody:
+            entry.state, entry.reason = EntryState.HELD, latest.reason
+            entry.decided_by, entry.decided_at = latest.decided_by, latest.decided_at
 
 
 def usage_billed_in(*, month_start: dt.date, contracts: Collection[Contract]) -> dict[str, dict[str, str]]:
@@ -43,12 +49,11 @@ def usage_billed_in(*, month_start: dt.date, contracts: Collection[Contract]) ->
     }
 
 
-def holds_of(*, month_start: dt.date, contracts: Collection[Contract]) -> dict[int, tuple[str, str]]:
-    """Return the contracts whose latest entry of the month somebody holds, with the reason and who: holds last."""
-    latest = (
-        BillingRunEntry.objects.filter(run__period_start=month_start, contract__in=contracts)
-        .order_by("contract", "-pk")
-        .distinct("contract")
-        .values_list("contract", "state", "reason", "decided_by")
+def _decisions(entries: Sequence[BillingRunEntry], month_start: dt.date) -> dict[int, BillingRunEntry]:
+    finals = [entry.contract_id for entry in entries if entry.kind == EntryKind.FINAL]
+    of_month = Q(run__period_start=month_start, contract__in=[entry.contract_id for entry in entries])
+    decided = BillingRunEntry.objects.filter(
+        of_month | Q(kind=EntryKind.FINAL, contract__in=finals), decided_at__isnull=False
     )
-    return {contract: (reason, by) for contract, state, reason, by in latest if state == EntryState.HELD and by}
+    latest = decided.order_by("contract", "-decided_at", "-pk").distinct("contract")
+    return {entry.contract_id: entry for entry in latest}

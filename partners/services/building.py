@@ -106,6 +106,7 @@ def note_preview(entry: BillingRunEntry, found: Preview | Unpriceable) -> Billin
     else:
         entry.state = EntryState.HELD if found.waits_for else EntryState.PREVIEWED
         entry.reason, entry.kind, entry.purchase_order = found.waits_for, found.kind, found.order
+        entry.decided_by = "" if found.waits_for else entry.decided_by  # nobody holds what waits for its order
         entry.total_cents, entry.lines = found.total_cents, found.lines_as_json()
         entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
     return entry

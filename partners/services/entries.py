@@ -11,13 +11,13 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.writing import update_rows
 from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, RunFlag
-from partners.services.before import note_usage_before
+from partners.services.before import keep_holds, note_usage_before
 from partners.services.building import ALONE, build_run, found_for, month_starting, note_preview
 from partners.services.flagging import flag_entries
 from partners.services.runs import locked
 
 _REFRESHED = (
-    *("state", "kind", "reason", "decided_by", "currency", "total_cents", "previous_total_cents"),
+    *("state", "kind", "reason", "decided_by", "decided_at", "currency", "total_cents", "previous_total_cents"),
     *("lines", "usage", "previous_usage", "corrections", "purchase_order"),
 )
 
@@ -35,7 +35,7 @@ class NothingToRetry(Refused):
 
 
 @transaction.atomic
-def hold_entry(*, entry: BillingRunEntry, reason: str, by: str) -> BillingRunEntry:
+def hold_entry(*, entry: BillingRunEntry, reason: str, now: dt.datetime, by: str) -> BillingRunEntry:
     """Leave a contract's month out of its run, and of later ones of the month, until released. Raises NotHoldable."""
     run, entry = _locked(entry)
     if not reason.strip():
@@ -47,14 +47,16 @@ def hold_entry(*, entry: BillingRunEntry, reason: str, by: str) -> BillingRunEnt
             f"{entry.contract} is {entry.get_state_display().lower()} in a run that is "
             f"{run.get_status_display().lower()}; only what waits to be billed can be held."
         )
-    entry.state, entry.reason, entry.decided_by = EntryState.HELD, reason.strip(), by
-    entry.save(update_fields=["state", "reason", "decided_by"])
+    _decide(entry, EntryState.HELD, reason.strip(), now=now, by=by)
     return entry
 
 
 @transaction.atomic
-def release_entry(*, entry: BillingRunEntry, by: str) -> BillingRunEntry:
-    """Preview a held month again, in the preview it was held in. Raises NotHeld."""
+def release_entry(*, entry: BillingRunEntry, now: dt.datetime, by: str) -> BillingRunEntry:
+    """Preview a held month again, in the preview it was held in; one that another run held for a reason stays held.
+
+    Raises NotHeld.
+    """
     run, entry = _locked(entry)
     if entry.state != EntryState.HELD:
         raise NotHeld(f"{entry.contract} is {entry.get_state_display().lower()}, not held.")
@@ -63,7 +65,8 @@ def release_entry(*, entry: BillingRunEntry, by: str) -> BillingRunEntry:
             f"The run of {run} is {run.get_status_display().lower()} without {entry.contract}; "
             "release it in the next preview of the month."
         )
-    entry.decided_by = by
+    if entry.is_held_by_somebody:
+        _decide(entry, EntryState.PREVIEWED, "", now=now, by=by)
     return _previewed_again(run, [entry])[0]
 
 
@@ -98,6 +101,7 @@ def _previewed_again(run: BillingRun, entries: Sequence[BillingRunEntry]) -> lis
     note_usage_before(entries, month=month)
     for entry, one in zip(entries, found, strict=True):
         note_preview(entry, one)
+    keep_holds(entries, month=month)
     _leave_out_what_others_bill(run, entries)
     update_rows(BillingRunEntry, entries, _REFRESHED)
     RunFlag.objects.filter(entry__in=entries).delete()
@@ -116,6 +120,11 @@ def _leave_out_what_others_bill(run: BillingRun, entries: Sequence[BillingRunEnt
             entry.state, entry.reason, entry.decided_by = EntryState.HELD, ALONE, ""
         elif entry.contract_id in billed and entry.revision == 1:
             entry.state, entry.reason = EntryState.PARKED, f"{run} of {entry.contract} is billed by another run."
+
+
+def _decide(entry: BillingRunEntry, state: EntryState, reason: str, *, now: dt.datetime, by: str) -> None:
+    entry.state, entry.reason, entry.decided_by, entry.decided_at = state, reason, by, now
+    entry.save(update_fields=["state", "reason", "decided_by", "decided_at"])
 
 
 def _locked(entry: BillingRunEntry) -> tuple[BillingRun, BillingRunEntry]:

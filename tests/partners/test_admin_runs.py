@@ -136,7 +136,7 @@ def test_totals_that_changed_meanwhile_are_shown_before_they_are_approved(financ
     a_contract("flat")
     other = a_contract("flat")
     run = preview()
-    hold_entry(entry=run.entries.get(contract=other), reason="Wait", by="ada")
+    hold_entry(entry=run.entries.get(contract=other), reason="Wait", now=AFTER_OCTOBER, by="ada")
     answer = pressed(finance_manager, run, "approve", seen='{"USD": 100000}').content.decode()
     assert "changed while you looked: it comes to USD 500.00 now" in answer
     assert "&quot;USD&quot;: 50000" in answer
@@ -177,7 +177,7 @@ def test_after_issue_retry_previews_what_was_left_out(finance_manager):
     held = a_contract("flat")
     a_contract("flat")
     run = preview()
-    hold_entry(entry=run.entries.get(contract=held), reason="Wait", by="ada")
+    hold_entry(entry=run.entries.get(contract=held), reason="Wait", now=AFTER_OCTOBER, by="ada")
     issue_run(run=approve_run(run=run, now=AFTER_OCTOBER, by="ada"), on=ON, now=AFTER_OCTOBER, by="ada")
     pressed(finance_manager, run, "retry-parked")
     rest = BillingRun.objects.exclude(pk=run.pk).get()

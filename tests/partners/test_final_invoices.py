@@ -10,12 +10,14 @@ from django.db import DatabaseError, transaction
 
 from invoices.models import Invoice
 from partners.models import Contract, Partner, PurchaseOrder
-from partners.services import approve_run, build_run, issue_run, retry_parked
+from partners.services import approve_run, build_run, hold_entry, issue_run, release_entry, retry_parked
 from tests.partners.agreements import NOVEMBER, ON, a_contract, bill, use
 from tests.partners.billed import issued, states
 
 pytestmark = pytest.mark.django_db
 AFTER_NOVEMBER = dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC)
+AFTER_DECEMBER = dt.datetime(2027, 1, 4, 8, tzinfo=dt.UTC)
+DECEMBER = NOVEMBER.next_month()
 
 
 def over_and_late(deeds: int = 80, **fields) -> Contract:
@@ -61,3 +63,28 @@ def test_an_order_that_a_final_invoice_names_keeps_its_number_and_currency(chang
     bill(NOVEMBER, AFTER_NOVEMBER)
     with pytest.raises(DatabaseError, match="Invoices name purchase order PO-1"), transaction.atomic():
         PurchaseOrder.objects.filter(pk=order.pk).update(**changed)
+
+
+# --- Held --------------------------------------------------------------------------------------------------------
+
+
+def test_a_held_final_invoice_stays_held_in_the_runs_of_later_months():
+    contract = over_and_late()
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    hold_entry(entry=run.entries.get(), reason="Disputes the count", now=AFTER_NOVEMBER, by="ada")
+    december = build_run(period=DECEMBER, now=AFTER_DECEMBER, by="the schedule")
+    entry = december.entries.get()
+    assert (entry.kind, entry.state, entry.reason, entry.decided_by) == ("final", "held", "Disputes the count", "ada")
+    assert release_entry(entry=entry, now=AFTER_DECEMBER, by="grace").state == "previewed"
+    assert states(build_run(period=DECEMBER, now=AFTER_DECEMBER, by="ada")) == {contract.reference: "previewed"}
+
+
+def test_a_held_final_invoice_that_is_parked_and_tried_again_stays_held():
+    contract = over_and_late()
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    hold_entry(entry=run.entries.get(), reason="Disputes the count", now=AFTER_NOVEMBER, by="ada")
+    in_zone(contract.partner, "Asia/Tokyo")
+    december = build_run(period=DECEMBER, now=AFTER_DECEMBER, by="ada")
+    in_zone(contract.partner, "UTC")
+    retry_parked(run=december)
+    assert states(december) == {contract.reference: "held"}

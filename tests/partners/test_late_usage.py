@@ -350,7 +350,8 @@ def test_a_released_contract_leaves_late_usage_to_its_carrier():
     use(partner, 1, at="2026-11-20T00:00:00+00:00")
     run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
     first = run.entries.get(contract__version=1)
-    release_entry(entry=hold_entry(entry=first, reason="Asked", by="ada"), by="ada")
+    held = hold_entry(entry=first, reason="Asked", now=AFTER_NOVEMBER, by="ada")
+    release_entry(entry=held, now=AFTER_NOVEMBER, by="ada")
     assert [len(entry.corrections) for entry in run.entries.order_by("contract__version")] == [0, 1]
     issue(run, AFTER_NOVEMBER)
     assert steps() == [4_80]

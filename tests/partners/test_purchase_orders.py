@@ -16,7 +16,7 @@ from billing_site.kit.errors import sentence_of
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import BilledPeriod, PurchaseOrder
-from partners.services import approve_run, build_run, issue_run, retry_parked
+from partners.services import approve_run, build_run, hold_entry, issue_run, release_entry, retry_parked
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, ON, a_contract, a_partner, approved_run, bill
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +148,17 @@ def test_a_dry_run_leaves_out_what_the_run_would_hold(capsys):
     told = capsys.readouterr().out
     assert "Total USD: USD 500.00" in told
     assert "Held C-HELD v1 of" in told
+
+
+def test_a_released_month_that_waits_for_its_order_is_held_by_nobody():
+    contract = a_contract("flat", needs_purchase_order=True)
+    order = an_order(contract.partner)
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
+    held = hold_entry(entry=one_entry(run), reason="Asked for a higher one", now=AFTER_OCTOBER, by="ada")
+    order.delete()
+    assert release_entry(entry=held, now=AFTER_OCTOBER, by="ada").state == "held"
+    an_order(contract.partner)
+    assert [entry.state for entry in retry_parked(run=run)] == ["previewed"]
 
 
 def test_the_next_build_takes_a_held_month_up_again():

@@ -66,7 +66,7 @@ def given_a_zone(contract: Contract) -> None:
 def test_a_held_partner_is_not_billed_and_stays_due():
     held, other = a_contract("flat"), a_contract("flat")
     run = preview()
-    entry = hold_entry(entry=entry_of(run, held), reason="Disputes the price", by="grace")
+    entry = hold_entry(entry=entry_of(run, held), reason="Disputes the price", now=AFTER_OCTOBER, by="grace")
     assert (entry.state, entry.reason, entry.decided_by) == ("held", "Disputes the price", "grace")
     run = issue(approve_run(run=run, now=AFTER_OCTOBER, by="grace"))
     assert run.approved_totals == {"USD": 500_00}
@@ -75,14 +75,14 @@ def test_a_held_partner_is_not_billed_and_stays_due():
     assert [(e.state, e.reason) for e in again.entries.all()] == [("held", "Disputes the price")]
     with pytest.raises(NothingToApprove):
         approve_run(run=again, now=AFTER_OCTOBER, by="grace")
-    release_entry(entry=again.entries.get(), by="grace")
+    release_entry(entry=again.entries.get(), now=AFTER_OCTOBER, by="grace")
     issue(approve_run(run=again, now=AFTER_OCTOBER, by="grace"))
     assert billed() == [500_00, 500_00]
 
 
 def test_a_hold_outlives_a_new_preview():
     held = a_contract("flat")
-    hold_entry(entry=entry_of(preview(), held), reason="Wait for the amendment", by="grace")
+    hold_entry(entry=entry_of(preview(), held), reason="Wait for the amendment", now=AFTER_OCTOBER, by="grace")
     a_contract("flat")
     assert entry_of(preview(), held).reason == "Wait for the amendment"
 
@@ -91,9 +91,9 @@ def test_a_released_month_is_previewed_with_what_was_counted_meanwhile():
     contract = a_contract()
     use(contract.partner, 10)
     run = preview()
-    entry = hold_entry(entry=run.entries.get(), reason="Their log was down", by="grace")
+    entry = hold_entry(entry=run.entries.get(), reason="Their log was down", now=AFTER_OCTOBER, by="grace")
     use(contract.partner, 5)
-    entry = release_entry(entry=entry, by="grace")
+    entry = release_entry(entry=entry, now=AFTER_OCTOBER, by="grace")
     entry.refresh_from_db()
     assert (entry.state, entry.total_cents, entry.usage["deed"], entry.reason) == ("previewed", 36_00, "15", "")
     assert run.flags.get().sentence == "First month of this partner: USD 36.00."
@@ -103,9 +103,9 @@ def test_an_approved_run_may_still_lose_a_partner_and_never_gains_one():
     contract = a_contract("flat")
     a_contract("flat")
     run = approved_run()
-    entry = hold_entry(entry=entry_of(run, contract), reason="Called this morning", by="grace")
+    entry = hold_entry(entry=entry_of(run, contract), reason="Called this morning", now=AFTER_OCTOBER, by="grace")
     with pytest.raises(NotHeld, match="release it in the next preview of the month"):
-        release_entry(entry=entry, by="grace")
+        release_entry(entry=entry, now=AFTER_OCTOBER, by="grace")
     issue(run)
     assert billed() == [500_00]
 
@@ -114,12 +114,12 @@ def test_what_is_billed_is_not_held_and_a_hold_says_why():
     contract = a_contract("flat")
     run = preview()
     with pytest.raises(NotHoldable, match="Say why"):
-        hold_entry(entry=run.entries.get(), reason=" ", by="grace")
+        hold_entry(entry=run.entries.get(), reason=" ", now=AFTER_OCTOBER, by="grace")
     with pytest.raises(NotHeld, match="is previewed, not held"):
-        release_entry(entry=run.entries.get(), by="grace")
+        release_entry(entry=run.entries.get(), now=AFTER_OCTOBER, by="grace")
     run = issue(approve_run(run=run, now=AFTER_OCTOBER, by="grace"))
     with pytest.raises(NotHoldable, match=f"{contract} is billed in a run that is issued"):
-        hold_entry(entry=run.entries.get(), reason="Too late", by="grace")
+        hold_entry(entry=run.entries.get(), reason="Too late", now=AFTER_OCTOBER, by="grace")
 
 
 # --- Parked ------------------------------------------------------------------------------------------------------
@@ -243,13 +243,36 @@ def test_a_partner_of_its_own_run_is_released_only_once_that_is_canceled():
     alone = a_contract("flat")
     everybody = preview()
     run = preview(partner=alone.partner)
-    assert release_entry(entry=everybody.entries.get(), by="grace").state == "held"
+    assert release_entry(entry=everybody.entries.get(), now=AFTER_OCTOBER, by="grace").state == "held"
     cancel_run(run=run, now=AFTER_OCTOBER)
-    assert release_entry(entry=everybody.entries.get(), by="grace").state == "previewed"
+    assert release_entry(entry=everybody.entries.get(), now=AFTER_OCTOBER, by="grace").state == "previewed"
     other = preview(partner=alone.partner)
     issue(approve_run(run=other, now=AFTER_OCTOBER, by="grace"))
     (entry,) = retry_parked(run=everybody)
     assert (entry.state, entry.reason) == ("parked", f"2026-10 of {alone} is billed by another run.")
+
+
+def test_what_is_held_in_a_run_of_one_stays_held_once_that_is_canceled():
+    alone = a_contract("flat")
+    everybody = preview()
+    run = preview(partner=alone.partner)
+    hold_entry(entry=run.entries.get(), reason="Disputes the price", now=AFTER_OCTOBER, by="ada")
+    cancel_run(run=run, now=AFTER_OCTOBER)
+    (entry,) = retry_parked(run=everybody)
+    assert (entry.state, entry.reason, entry.decided_by) == ("held", "Disputes the price", "ada")
+    later = AFTER_OCTOBER + dt.timedelta(hours=1)
+    assert release_entry(entry=entry, now=later, by="grace").state == "previewed"
+    assert states(preview()) == {alone.reference: "previewed"}
+
+
+def test_releasing_what_another_run_took_releases_nothing_that_is_held_there():
+    alone = a_contract("flat")
+    everybody = preview()
+    run = preview(partner=alone.partner)
+    hold_entry(entry=run.entries.get(), reason="Disputes the price", now=AFTER_OCTOBER, by="ada")
+    cancel_run(run=run, now=AFTER_OCTOBER)
+    entry = release_entry(entry=everybody.entries.get(), now=AFTER_OCTOBER, by="grace")
+    assert (entry.state, entry.reason, entry.decided_by) == ("held", "Disputes the price", "ada")
 
 
 def test_a_partner_of_an_approved_run_of_all_has_no_run_of_its_own():
