@@ -67,6 +67,7 @@ class FlagKind(models.TextChoices):
     CONTRACT_WITHOUT_USAGE = "contract_without_usage", "Never used"
     USAGE_WITHOUT_CONTRACT = "usage_without_contract", "Usage without contract"
     LATE_USAGE = "late_usage", "Late usage"
+    UNDONE = "undone", "To bill again"
 
 
 class Meter(models.TextChoices):

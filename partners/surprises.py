@@ -67,6 +67,18 @@ class UnagreedUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoneMonth:
+    """A billed month whose invoice people took back, and that nobody billed again."""
+
+    contract_id: int
+    partner_id: int
+    month: str
+    invoice: str
+    total: Money
+    is_void: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """Everything that can surprise about a run; `month` and `before` are labels such as 2026-10."""
 
@@ -75,6 +87,7 @@ class RunFacts:
     contracts: Sequence[ContractMonth]
     gone: Sequence[GonePartner] = ()
     unagreed: Sequence[UnagreedUsage] = ()
+    undone: Sequence[UndoneMonth] = ()
 
 
 def surprises(facts: RunFacts, *, change_percent: int) -> Iterator[Surprise]:
@@ -88,6 +101,9 @@ def surprises(facts: RunFacts, *, change_percent: int) -> Iterator[Surprise]:
         yield Surprise(kind="gone", partner_id=gone.partner_id, sentence=said)
     for used in facts.unagreed:
         yield Surprise(kind="usage_without_contract", partner_id=used.partner_id, sentence=_without_contract(used))
+    for month in facts.undone:
+        told, contract = _undone(month), month.contract_id
+        yield Surprise(kind="undone", partner_id=month.partner_id, contract_id=contract, sentence=told)
 
 
 def change_in_percent(before: Money, now: Money) -> Decimal | None:
@@ -144,3 +160,8 @@ def _without_contract(used: UnagreedUsage) -> str:
     days = counted(used.days, "day")
     when = f"on {used.first}" if used.first == used.last else f"from {used.first} to {used.last}"
     return f"{counted_text(used.quantity, used.meter)} on {days} without a contract, {when}: nobody will pay for them."
+
+
+def _undone(one: UndoneMonth) -> str:
+    fate = "is void" if one.is_void else "is credited in full"
+    return f"{one.month}: {one.invoice} of {one.total} {fate}, and nobody billed the month again."

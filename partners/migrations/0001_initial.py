@@ -435,7 +435,7 @@ class Migration(migrations.Migration):
             name='RunFlag',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('new', 'New'), ('gone', 'Gone'), ('changed', 'Changed'), ('zero_usage', 'No usage this month'), ('contract_without_usage', 'Never used'), ('usage_without_contract', 'Usage without contract'), ('late_usage', 'Late usage')], max_length=30)),
+                ('kind', models.CharField(choices=[('new', 'New'), ('gone', 'Gone'), ('changed', 'Changed'), ('zero_usage', 'No usage this month'), ('contract_without_usage', 'Never used'), ('usage_without_contract', 'Usage without contract'), ('late_usage', 'Late usage'), ('undone', 'To bill again')], max_length=30)),
                 ('sentence', models.TextField(help_text='What surprises, in figures.')),
                 ('entry', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='flags', to='partners.billingrunentry')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
@@ -752,7 +752,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='runflag',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'gone', 'changed', 'zero_usage', 'contract_without_usage', 'usage_without_contract', 'late_usage'])), name='run_flag_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'gone', 'changed', 'zero_usage', 'contract_without_usage', 'usage_without_contract', 'late_usage', 'undone'])), name='run_flag_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='usagearchive',

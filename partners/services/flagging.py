@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Sum
 
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
+from invoices.enums import InvoiceStatus
 from partners.enums import METER_OF, Meter
 from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, RunFlag
 from partners.services.corrections import PlannedCorrection
 from partners.services.previews import Preview, Unpriceable
-from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, surprises
+from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, UndoneMonth, surprises
 
 Found = Preview | Unpriceable
 
@@ -53,6 +55,7 @@ def facts_of(
         contracts=list(_contracts(month, found, entries)),
         gone=list(_gone(month, partners)) if looks_beyond else (),
         unagreed=list(_unagreed(month)) if looks_beyond else (),
+        undone=list(_undone(month, entries, looks_beyond=looks_beyond)),
     )
 
 
@@ -145,3 +148,23 @@ def _unagreed(month: Period) -> Iterator[UnagreedUsage]:
                 first=row["first"],
                 last=row["last"],
             )
+
+
+def _undone(month: Period, entries: Sequence[BillingRunEntry], *, looks_beyond: bool) -> Iterator[UndoneMonth]:
+    """Find what is to be billed again, but by this run; beyond its contracts only where it looks there."""
+    again = [entry.contract_id for entry in entries if entry.revision > 1]
+    found = BilledPeriod.objects.to_bill_again(on=month.end).exclude(contract__in=again, period_start=month.start)
+    if not looks_beyond:
+        found = found.filter(contract__in=[entry.contract_id for entry in entries])
+    return map(_undone_month, found.select_related("contract", "invoice").order_by("contract__partner__name", "pk"))
+
+
+def _undone_month(period: Any) -> UndoneMonth:
+    return UndoneMonth(
+        contract_id=period.contract_id,
+        partner_id=period.contract.partner_id,
+        month=f"{period.period_start:%Y-%m}",
+        invoice=str(period.invoice),
+        total=period.invoice.total,
+        is_void=period.invoice.status == InvoiceStatus.VOID,
+    )

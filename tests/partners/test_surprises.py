@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing_site.kit.money import Money
-from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, surprises
+from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, UndoneMonth, surprises
 
 
 def usd(cents: int) -> Money:
@@ -98,3 +98,10 @@ def test_usage_without_contract_is_told_with_days_and_quantity():
 
 def test_late_usage_is_told_on_the_contract():
     assert said(a_month(late=["4 deeds of 2026-09 came late."])) == [("late_usage", "4 deeds of 2026-09 came late.")]
+
+
+@pytest.mark.parametrize(("is_void", "fate"), [(True, "is void"), (False, "is credited in full")])
+def test_a_month_that_nobody_billed_again_is_told_with_its_invoice(is_void, fate):
+    month = {"contract_id": 1, "partner_id": 2, "month": "2026-09", "invoice": "PB-7", "total": usd(5_00)}
+    told = [("undone", f"2026-09: PB-7 of USD 5.00 {fate}, and nobody billed the month again.")]
+    assert said(undone=[UndoneMonth(is_void=is_void, **month)]) == told

@@ -12,11 +12,12 @@ from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import BilledPeriod
-from partners.services import approve_run, bill_again, issue_run
-from tests.partners.agreements import AFTER_OCTOBER, ON, UTC, a_contract, a_partner, bill, use
+from partners.services import approve_run, bill_again, build_run, issue_run
+from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, ON, UTC, a_contract, a_partner, bill, use
 from tests.partners.pages import page_of
 
 pytestmark = pytest.mark.django_db
+AFTER_NOVEMBER = dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC)
 TODAY = AFTER_OCTOBER.date()
 LIST = "/admin/partners/billedperiod/"
 
@@ -54,6 +55,30 @@ def test_what_nobody_billed_for_a_year_is_taken_for_a_decision():
     assert to_bill_again(dt.date(2026, 11, 30)) == ["C-1 v1 · 2025-11"]
     assert to_bill_again(dt.date(2026, 12, 1)) == []
     assert BilledPeriod.objects.undone().count() == 1
+
+
+def test_the_next_runs_flag_a_month_that_is_to_be_billed_again():
+    here, gone, alone = a_contract("flat"), a_contract("flat", end_date=dt.date(2026, 11, 1)), a_contract("flat")
+    bill()
+    for contract in (here, gone):
+        void(contract.billed_periods.get().invoice)
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    flags = run.flags.filter(kind="undone").order_by("pk").values_list("partner", "entry__contract", "sentence")
+    sentence = "2026-10: {} of USD 500.00 is void, and nobody billed the month again."
+    numbers = [contract.billed_periods.get().invoice.invoice_number for contract in (here, gone)]
+    assert list(flags) == [
+        (here.partner_id, here.pk, sentence.format(numbers[0])),
+        (gone.partner_id, None, sentence.format(numbers[1])),
+    ]
+    assert not build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada", partner=alone.partner).flags.exists()
+
+
+def test_a_run_that_bills_the_month_again_does_not_ask_for_it():
+    a_contract("flat")
+    bill()
+    void(Invoice.objects.get())
+    again = bill_again(billed_period=BilledPeriod.objects.get(), now=AFTER_OCTOBER, by="ada")
+    assert not again.flags.filter(kind="undone").exists()
 
 
 @time_machine.travel(AFTER_OCTOBER, tick=False)
