@@ -11,6 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.enums import ActionVariant
+from unfold.views import ChangeList
 
 from billing_site.kit.admin.asking import row_or_404
 from billing_site.kit.admin.columns import EMPTY, money_column
@@ -64,6 +65,15 @@ class MoneyFieldsMixin:
         return obj is not None and not self.has_change_permission(request, obj)  # type: ignore[attr-defined]
 
 
+class RowList(ChangeList):
+    """Counts its rows once: where nothing narrows them, all are shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
+
+
 class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelAdmin):
     """A page of ours: saved views, confirmed actions, money in major units, refusals as sentences."""
 
@@ -85,6 +95,9 @@ class BackOfficeAdmin(ServiceErrorsMixin, HistoryMixin, MoneyFieldsMixin, ModelA
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Hand columns over as functions, so that their CSS class names what they show."""
         return [self._column(name) for name in super().get_list_display(request)]
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:  # noqa: ARG002
+        return RowList
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         """Join what the columns show: a list costs the same number of queries at 1 row and at 50."""
