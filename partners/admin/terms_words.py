@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_site.kit.admin.columns import EMPTY
-from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text, span_text
+from billing_site.kit.admin.words import count_text, day_text, percent_text, price_text
 from billing_site.kit.money import Money
 from invoices.enums import TaxCategory
 from partners.enums import PackageRounding, PricingModel, TierMode
@@ -148,17 +148,11 @@ def _price_rows(prices: _Prices) -> Iterator[Row]:
 def _kept_rows(month: BilledPeriod) -> Iterator[Row]:
     prices, proration = _prices_kept(month.terms)
     yield from _price_rows(prices)
-    yield "Days billed", _days(month, proration)
+    yield "Share of the month", f"{proration.days} of {proration.of_days} days" if proration.is_partial else ""
     yield "Tax", percent_text(Decimal(month.terms.get("tax_rate", 0)))
     category = month.terms.get("tax_category", "")
     yield "Tax category", TaxCategory(category).label if category else ""
     yield "Tax note", month.terms.get("tax_note", "")
-
-
-def _days(month: BilledPeriod, proration: Proration) -> str:
-    """Say on which days the month was served, and what share of it was priced."""
-    said = span_text(*month.served_days)
-    return f"{said}: {proration.days} of {proration.of_days} days" if proration.is_partial else said
 
 
 def _price_line(contract: Contract) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 from django.db.models import Model
@@ -21,3 +23,8 @@ def pressed(client: Client, row: Model, name: str) -> Any:
     """Press a button that asks for confirmation, and confirm."""
     asked = {"_selected_action": row.pk, "action": name.replace("-", "_"), "confirmed": "yes", "index": 0}
     return client.post(button_of(row, name), asked)
+
+
+def words_of(answer: Any) -> str:
+    """Return what a page says, without its tags, each word one space from the next."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())

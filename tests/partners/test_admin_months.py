@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import Decimal
-from html import unescape
 
 import pytest
 from django.test import Client
@@ -13,14 +11,10 @@ from django.test import Client
 from partners.admin.terms_words import kept_rows
 from partners.models import BilledPeriod
 from tests.partners.agreements import a_contract, bill, use
-from tests.partners.pages import page_of
+from tests.partners.pages import page_of, words_of
 
 pytestmark = pytest.mark.django_db
 TIERS = [{"up_to": 100, "unit_price": "0.50"}, {"up_to": None, "unit_price": "0.40"}]
-
-
-def words_of(page: str) -> str:
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page)))
 
 
 def test_a_billed_month_tells_its_terms_in_words(partner_manager: Client):
@@ -48,10 +42,11 @@ def test_a_billed_month_tells_its_terms_in_words(partner_manager: Client):
         ("Discount", "10 %"),
         ("Minimum commitment", "$100.00"),
         ("Maximum of a month", "$900.00"),
-        ("Days billed", "12\xa0Oct\xa02026 \u2013 31\xa0Oct\xa02026: 20 of 31 days"),
+        ("Share of the month", "20 of 31 days"),
         ("Tax", "19 %"),
     ]
-    said = words_of(partner_manager.get(page_of(billed)).content.decode())
+    said = words_of(partner_manager.get(page_of(billed)))
+    assert "Days billed 12 Oct 2026 \u2013 31 Oct 2026" in said
     assert "Counted when it was billed 350 deeds" in said
     assert "Discount 10 %" in said
 
@@ -63,7 +58,6 @@ def test_packages_and_reverse_charge_are_kept_in_words():
         ("Price per 1,000 requests", "$1.85"),
         ("Included requests", "500"),
         ("Rounding", "Started packages count whole"),
-        ("Days billed", "1\xa0Oct\xa02026 \u2013 31\xa0Oct\xa02026"),
         ("Tax", "0 %"),
         ("Tax category", "Reverse charge"),
         ("Tax note", "Reverse charge."),

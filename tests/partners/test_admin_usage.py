@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
+from partners.admin.usage_days import PARTNER
 from partners.metering import CountsBatch, CountsReversal, NewUsage, RequestCount, Reversal
-from partners.models import RequestBatch, UsageConflict
+from partners.models import RequestBatch, UsageConflict, UsageEvent
 from partners.services import kept_body, record_counts, record_usage
-from tests.partners.agreements import AFTER_OCTOBER, a_partner
+from tests.partners.agreements import AFTER_OCTOBER, a_partner, use
+from tests.partners.pages import page_of, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -45,10 +48,28 @@ def test_what_is_kept_reads_like_what_was_sent():
 def test_a_conflict_shows_both_bodies_with_what_differs_marked(admin_client):
     contradict(a_partner())
     conflict = UsageConflict.objects.get(idempotency_key="k-1")
-    page = admin_client.get(reverse("admin:partners_usageconflict_change", args=[conflict.pk])).content.decode()
-    assert "<mark>  &quot;quantity&quot;: &quot;3&quot;,</mark>" in page
-    assert "<mark>  &quot;quantity&quot;: &quot;4&quot;,</mark>" in page
-    assert "&lt;7&gt;" in page
+    said = words_of(admin_client.get(page_of(conflict)))
+    assert "Sent, and refused quantity 3 4 Differs" in said
+    assert "What is kept Event , taken back by u-1" in said
+    assert "metadata · case <7> <7>" in said
+
+
+def test_a_long_batch_in_conflict_shows_what_differs_and_says_what_it_hides(admin_client):
+    counts = [RequestCount(dt.date(2026, 10, 1 + number % 28), 75, f"pk_{number:03}") for number in range(200)]
+    partner = a_partner()
+    for batch in (counts, [RequestCount(counts[0].day, 76, counts[0].api_key_prefix), *counts[1:]]):
+        record_counts(partner=partner, batch=CountsBatch("b-1", tuple(batch)), now=AFTER_OCTOBER)
+    said = words_of(admin_client.get(page_of(UsageConflict.objects.get())))
+    assert re.search(r"Sent, and refused counts · \d+ · requests 75 76 Differs", said)
+    assert "1 field of 801 differ; 701 are not shown." in said
+
+
+def test_an_event_stands_on_the_day_its_partner_is_billed_for(admin_client):
+    partner = a_partner(zone="Asia/Tokyo")
+    use(partner, 3, at="2026-10-31T15:30:00+00:00")
+    said = words_of(admin_client.get(reverse("admin:partners_usageevent_changelist"), {PARTNER: partner.pk}))
+    assert "31 Oct 2026, 15:30 1 Nov 2026" in said
+    assert "Partner's day 1 Nov 2026" in words_of(admin_client.get(page_of(UsageEvent.objects.get())))
 
 
 def test_the_lists_of_conflicts_and_batches_can_be_read(admin_client):

@@ -175,6 +175,7 @@ def test_the_page_offers_no_import_of_a_file_with_a_refused_row(admin_client):
     looked = admin_client.post(reverse(URL), {"partner": a_partner().pk, "file": upload})
     assert looked.context["token"] == ""
     assert "nothing of it is imported" in looked.content.decode()
+    assert "Look at it" in looked.content.decode()
 
 
 def test_a_viewer_may_not_import():

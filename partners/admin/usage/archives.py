@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column, row_or_404
 from billing_site.kit.admin.words import count_text
+from partners.admin.run_entries import usage_text
 from partners.models import UsageArchive
 
 
@@ -24,10 +25,10 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
     search_help_text = "Partner, file or sha256"
     ordering = ("-period_start", "partner__name", "pk")
     fields = (
-        ("partner", "month"), ("money_events", "sums"), ("starts_at", "ends_at"), ("file_name", "money_size"),
-        ("sha256", "created_at"),
+        ("partner", "month"), ("money_events", "counted"), ("starts_at", "ends_at"), ("money_size", "created_at"),
+        "file_name", "sha256",
     )  # fmt: skip
-    readonly_fields = ("month", "money_events", "money_size")
+    readonly_fields = ("month", "money_events", "counted", "money_size")
     actions_detail = ("download",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -43,6 +44,11 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
 
     money_events.short_description = "Events"  # type: ignore[attr-defined]
     money_events.admin_order_field = "events"  # type: ignore[attr-defined]
+
+    def counted(self, archive: UsageArchive) -> str:
+        return usage_text({meter: sums["quantity"] for meter, sums in archive.sums.items()}) or "nothing"
+
+    counted.short_description = "They count"  # type: ignore[attr-defined]
 
     def money_size(self, archive: UsageArchive) -> Any:
         return format_html('<span class="money">{}</span>', count_text(archive.size))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, AutocompleteSelectFilter
 
-from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, button, link_column
-from billing_site.kit.admin.words import count_text
+from billing_site.kit.admin import DateRange, ReadOnlyAdmin, ReadOnlyInline, RowPageMixin, button, link_column, link_to
+from billing_site.kit.admin.columns import EMPTY
+from billing_site.kit.admin.words import count_text, day_text, moment_text
 from billing_site.kit.exports import ExportMixin
 from partners.admin.usage.importing import PERMISSION, import_page
 from partners.admin.usage_days import PARTNER, DaysOfPartner, SumOfEventsMixin, SumOfListMixin
@@ -64,13 +66,13 @@ class ApiUsageAdmin(UsagePage):
 class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     list_display = (
         "occurred_at",
+        "day",
         link_column("partner"),
         "event_type",
         "endpoint",
         "resource_id",
         "money_quantity",
-        "user_id",
-        "created_at",
+        "arrived_at",
     )
     list_filter = (
         ("partner", AutocompleteSelectFilter),
@@ -79,15 +81,43 @@ class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     )
     search_fields = ("partner__name", "resource_id", "user_id", "idempotency_key")
     search_help_text = "Partner, resource, user or idempotency key"
+    fields = (
+        ("partner", "idempotency_key"), ("event_type", "money_quantity"), ("occurred_at", "day"),
+        ("endpoint", "resource_id"), ("api_key_prefix", "user_id"), ("reversal", "arrived_at"), "metadata",
+    )  # fmt: skip
+    readonly_fields = ("money_quantity", "day", "reversal", "arrived_at")
     resource_classes = (UsageEventResource,)
     actions_list = ("import_usage",)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Begin with the time the list is ordered by."""
+        columns = super().get_list_display(request)
+        return columns if PARTNER in request.GET else [columns[-1], *columns[:-1]]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The newest of one partner; of all partners what arrived last, because only that order has an index."""
         return ("-occurred_at", "pk") if PARTNER in request.GET else ("-created_at", "pk")
 
     def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
-        return ("occurred_at",) if PARTNER in request.GET else ("created_at",)
+        return ("occurred_at",) if PARTNER in request.GET else ("arrived_at",)
+
+    def day(self, event: UsageEvent) -> str:
+        """The day it is billed on: the partner's, which may be the one before or after ours."""
+        return day_text(event.occurred_at.astimezone(ZoneInfo(event.partner.billing_time_zone)).date())
+
+    day.short_description = "Partner's day"  # type: ignore[attr-defined]
+
+    def arrived_at(self, event: UsageEvent) -> str:
+        return moment_text(event.created_at)
+
+    arrived_at.admin_order_field = "created_at"  # type: ignore[attr-defined]
+
+    def reversal(self, event: UsageEvent) -> Any:
+        """Name the event that this one takes back, or that took this one back."""
+        if event.reverses:
+            return link_to(UsageEvent.objects.filter(pk=event.reverses).first(), "Takes this event back")
+        undo = UsageEvent.objects.filter(reverses=event.pk).first()
+        return link_to(undo, "Taken back by this event") if undo else EMPTY
 
     @button("Import", icon="upload", permission=PERMISSION)
     def import_usage(self, request: HttpRequest) -> HttpResponse:

@@ -17,15 +17,21 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
+from billing_site.kit.admin import Panel, badge
+from billing_site.kit.admin.words import count_text
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.wording import counted
+from partners.enums import Meter
 from partners.models import Partner
+from partners.services.effects import Effect
 from partners.services.imports import MOST_BYTES, MOST_ROWS, MOST_TOLD, ImportReport, import_usage
 
 PERMISSION = "partners.add_usageevent"
 _FOLDER = "usage/imports"
 _SALT = "partners.usage-import"
 _KEPT = dt.timedelta(hours=12)
+_LATE = "Billed already: the difference is late usage"
+_FATES = {"conflict": ("In conflict", "warning"), "refused": ("Refused", "danger")}
 _GONE = "This upload is no longer here; upload the file again."
 
 
@@ -82,6 +88,25 @@ def _imported(model_admin: Any, request: HttpRequest, token: str) -> HttpRespons
     return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:partners_usageevent_changelist"))
 
 
+def _panels(report: ImportReport) -> list[Panel]:
+    """What would change, month by month, and the rows that need a look."""
+    effects = [
+        (f"{one.month:%Y-%m}", Meter(one.meter).label, _LATE if one.is_billed else "", *_figures(one))
+        for one in report.effects
+    ]
+    rows = [(row.line, row.idempotency_key, badge(*_FATES[row.fate]), row.sentence) for row in report.told]
+    first = f" (the first {MOST_TOLD})" if len(rows) == MOST_TOLD else ""
+    heads = ("Month", "Meter", ""), ("Line", "Idempotency key", "Fate", "Reason")
+    changes = Panel("What changes", heads[0], effects, amounts=("Before", "Change", "After"), is_wide=True)
+    told = Panel(f"Rows to look at{first}", heads[1], rows, is_wide=True)
+    return [panel for panel in (changes, told) if panel.rows]
+
+
+def _figures(effect: Effect) -> tuple[str, str, str]:
+    plus = "+" if effect.change > 0 else ""
+    return count_text(effect.before), f"{plus}{count_text(effect.change)}", count_text(effect.after)
+
+
 class UploadGone(Refused):
     """The file that was looked at is no longer kept."""
 
@@ -119,7 +144,7 @@ def _page(model_admin: Any, request: HttpRequest, **context: Any) -> HttpRespons
         "title": "Import usage",
         "opts": model_admin.opts,
         "most_rows": MOST_ROWS,
-        "most_told": MOST_TOLD,
+        "panels": _panels(context["report"]) if "report" in context else [],
         "back_url": "../",
         **context,
     })  # fmt: skip
