@@ -19,7 +19,9 @@ from partners.enums import Meter
 from partners.evidence import Days, Evidence, evidence_of_invoice
 from partners.models import BilledPeriod, PartnerApiKey
 
+MOST_ROWS = 1000  # about twenty pages
 _ONE = 1
+_OTHERS = "\x1e"  # no prefix of a key is this
 _PER_DAY = {Meter.REQUEST: "requests_per_day", Meter.DEED: "deeds_per_day"}
 
 
@@ -154,14 +156,15 @@ def _annex(
     days: Days, rows: Sequence[UsageRow], priced: Priced, title: Text, more: tuple[AnnexGroup, ...]
 ) -> UsageAnnex:
     meter = priced.meter or (Meter.REQUEST if any(row.counted.requests for row in rows) else Meter.DEED)
-    printed = priced.rows(_summed(rows))
+    shown, others = _divided(_summed(rows), meter)
+    printed = priced.rows(shown)
     names = dict(PartnerApiKey.objects.filter(partner=days.partner).values_list("prefix", "name"))
     by_key = groupby(printed, key=lambda row: row.prefix)
-    groups = [_group(prefix, list(of_key), names) for prefix, of_key in by_key]
+    groups = [_group(prefix, list(of_key), names, others) for prefix, of_key in by_key]
     annex = UsageAnnex(
         title,
         days.period,
-        subtitle=_keys(len({row.prefix for row in printed if row.prefix})),
+        subtitle=_keys(len({row.prefix for row in rows if row.prefix})),
         daily=tuple(every_day(days.start, days.end, _by_day(rows, meter))),
         daily_title=_PER_DAY[Meter(meter)],
         groups=(*groups, *([_in_all(printed)] if len(groups) > _ONE else ()), *more),
@@ -179,7 +182,19 @@ def _summed(rows: Iterable[UsageRow]) -> list[UsageRow]:
     return sorted(found, key=lambda row: (not row.prefix, row.prefix, row.endpoint))
 
 
-def _group(prefix: str, rows: Sequence[PrintedRow], names: Mapping[str, str]) -> AnnexGroup:
+def _divided(rows: list[UsageRow], meter: str) -> tuple[list[UsageRow], int]:
+    """Keep the rows that count most, and add the others up in one: no sender makes a paper of a thousand pages."""
+    if len(rows) <= MOST_ROWS:
+        return rows, 0
+    by_size = sorted(range(len(rows)), key=lambda place: -rows[place].counted.of(meter))
+    kept, others = sorted(by_size[: MOST_ROWS - 1]), by_size[MOST_ROWS - 1 :]
+    rest = sum((rows[place].counted for place in others), Counted())
+    return [*(rows[place] for place in kept), UsageRow(_OTHERS, "", None, rest)], len(others)
+
+
+def _group(prefix: str, rows: Sequence[PrintedRow], names: Mapping[str, str], others: int) -> AnnexGroup:
+    if prefix == _OTHERS:
+        return AnnexGroup(Word("other_rows", {"count": others}), tuple(row.cells() for row in rows))
     return AnnexGroup(
         heading=names.get(prefix) or Word("api_key" if prefix else "without_key"),
         key_label=f"{prefix}\u2026" if prefix else "",

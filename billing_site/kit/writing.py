@@ -8,6 +8,10 @@ from typing import Any
 
 from django.db import connections, models, router, transaction
 
+_NEXT_IDS = """
+WITH named AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, %s) AS sequence)
+SELECT nextval(sequence) FROM named, generate_series(1, %s)
+"""
 _AS_IT_IS = {  # what a column of this kind takes without a change; anything else is prepared by its field
     **dict.fromkeys(("CharField", "TextField"), str),
     **dict.fromkeys(("AutoField", "BigAutoField"), int),
@@ -27,8 +31,7 @@ def next_ids(model: type[models.Model], count: int) -> list[int]:
     """Take the ids of so many rows that are written later."""
     column = str(model._meta.pk.column)  # noqa: SLF001 - Django's public-by-documentation Options
     with connections[router.db_for_write(model)].cursor() as cursor:
-        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, column])  # noqa: SLF001
-        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [cursor.fetchone()[0], count])
+        cursor.execute(_NEXT_IDS, [model._meta.db_table, column, count])  # noqa: SLF001
         return [key for (key,) in cursor.fetchall()]
 
 

@@ -20,6 +20,7 @@ from invoices.pdf.annex_words import ANNEX_WORDS
 from invoices.pdf.labels import LABELS
 from invoices.pdf.usage import present_usage
 from invoices.pdf.wording import Wording
+from partners import annexes
 from partners.counting import late_rows
 from partners.evidence import Days
 from partners.models import PartnerApiKey
@@ -169,6 +170,19 @@ def test_where_late_rows_cannot_be_told_the_whole_month_is_shown_and_said_to_be(
     (late,) = annexes_of_last()
     assert [row[:2] for group in late.groups for row in group.rows] == [("/v2/a", 10), ("/v2/b", 5)]
     assert (late.columns, late.notes) == (("endpoint", "deeds"), (Word("late_month", {"count": 5}),))
+
+
+@pytest.mark.django_db
+def test_what_counts_least_is_added_up_in_one_row_where_the_paper_would_never_end(monkeypatch):
+    monkeypatch.setattr(annexes, "MOST_ROWS", 3)
+    contract = a_contract("per_deed", price_per_deed=Decimal("0.50"))
+    use_everywhere(contract.partner, counts=(7, 11, 13, 1))
+    bill()
+    (annex,) = annexes_of_last()
+    assert column(annex, "deeds") == [11, 13, 8]
+    assert annex.groups[-2].heading == Word("other_rows", {"count": 2})
+    assert annex.groups[-1].subtotal == (None, 32, "", Money(1600, "USD"))
+    assert sum(money.cents for money in column(annex, "amount")) == 1600
 
 
 @pytest.mark.django_db
