@@ -32,7 +32,7 @@ def daily_bars(
     ]
     ticks = [(i * step + step // 2, HEIGHT - 20, text) for i, text in _ticks([day for day, _ in daily])]
     return format_html(
-        '<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}"{}><title>{}</title>{}'
+        '<svg class="bars" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}"{}><title>{}</title>{}'
         '<rect fill="#e4e6ea" x="0" y="{}" width="{}" height="8"/>'
         '<g fill="#868c98" font-family="Inter" font-size="96" text-anchor="middle">{}</g></svg>',
         WIDTH,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+from decimal import Decimal
 
 import pytest
 from django.db import connections
@@ -14,14 +15,15 @@ from django.utils import timezone
 from billing_site.kit.money import Money
 from invoices.models import Invoice
 from invoices.tasks import render_documents
-from partners.models import PartnerApiKey
-from partners.services import make_key
+from partners.metering import NewUsage
+from partners.models import PartnerApiKey, UsageConflict
+from partners.services import make_key, record_usage
 from payments.models import Payment, StripeEvent
 from payments.stripe.applying import apply_due_events, apply_next_event
 from payments.stripe.sim import Sim
 from tests.back_office import a_break, a_document, a_paid_invoice, a_reconciliation, someone
 from tests.books import NOW, a_customer, a_draft, a_seller
-from tests.partners.agreements import a_partner
+from tests.partners.agreements import a_contract, a_partner
 from tests.payments.posting import keep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
@@ -255,6 +257,20 @@ def test_the_issued_page_fits_and_shows_its_paper(page):
     page.goto(f"/admin/invoices/invoice/{invoice.pk}/change/")
     assert page.frame_locator(f"iframe[src*='{document.pk}']")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_pages_of_usage_fit_and_draw(page):
+    """Bars of days on the page of a partner; a conflict of two bodies; the events by day."""
+    partner, now = a_contract().partner, timezone.now()
+    wrong = NewUsage("gateway-0000000000000000000000000000000017", "deed", now - dt.timedelta(days=2), Decimal(12))
+    for event in (wrong, wrong._replace(quantity=Decimal(1))):
+        record_usage(partner=partner, events=[event], now=now)
+    conflict = UsageConflict.objects.get()
+    paths = f"partner/{partner.pk}/change/", f"usageconflict/{conflict.pk}/change/", "usageevent/"
+    for path in paths:
+        page.goto(f"/admin/partners/{path}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_amounts_stand_under_each_other(page):
