@@ -180,7 +180,7 @@ def _step(label: str, *, is_done: bool, is_now: bool, note: str, part: int, whol
 
 def _billed_before(run: BillingRun) -> Iterator[tuple[str, int]]:
     start = (run.period_start - dt.timedelta(days=1)).replace(day=1)
-    billed = BilledPeriod.objects.of_month(start).filter(invoice__isnull=False)
+    billed = BilledPeriod.objects.of_month(start).standing().filter(invoice__isnull=False)
     if run.partner_id is not None:
         billed = billed.filter(contract__partner=run.partner_id)
     sums = billed.order_by().values_list("invoice__currency").annotate(cents=Sum("invoice__total_cents"))

@@ -11,7 +11,8 @@ from django.test import Client
 from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note, void_invoice
-from partners.models import BilledPeriod
+from partners.admin.run_progress import totals_beside
+from partners.models import BilledPeriod, BillingRun
 from partners.services import approve_run, bill_again, build_run, issue_run
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, ON, UTC, a_contract, a_partner, bill, use
 from tests.partners.pages import page_of
@@ -24,6 +25,10 @@ LIST = "/admin/partners/billedperiod/"
 
 def void(invoice: Invoice) -> None:
     void_invoice(invoice=invoice, now=AFTER_OCTOBER, by="ada", reason="Wrong")
+
+
+def issue(run: BillingRun) -> None:
+    issue_run(run=approve_run(run=run, now=AFTER_OCTOBER, by="grace"), on=ON, now=AFTER_OCTOBER, by="grace")
 
 
 def credit(invoice: Invoice) -> None:
@@ -43,7 +48,7 @@ def test_a_month_is_to_be_billed_again_until_somebody_does():
     assert to_bill_again() == ["C-void v1 · 2026-10", "C-note v1 · 2026-10"]
     run = bill_again(billed_period=BilledPeriod.objects.get(contract=voided), now=AFTER_OCTOBER, by="ada")
     assert "C-void v1 · 2026-10" in to_bill_again()
-    issue_run(run=approve_run(run=run, now=AFTER_OCTOBER, by="grace"), on=ON, now=AFTER_OCTOBER, by="grace")
+    issue(run)
     assert to_bill_again() == ["C-note v1 · 2026-10"]
     assert standing.billed_periods.get().invoice.status == "open"
 
@@ -71,6 +76,17 @@ def test_the_next_runs_flag_a_month_that_is_to_be_billed_again():
         (gone.partner_id, None, sentence.format(numbers[1])),
     ]
     assert not build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada", partner=alone.partner).flags.exists()
+
+
+def test_a_run_stands_beside_what_still_stands_of_the_month_before():
+    voided, billed_twice = a_contract("flat"), a_contract("flat")
+    a_contract("flat")
+    bill()
+    for contract in (voided, billed_twice):
+        void(contract.billed_periods.get().invoice)
+    issue(bill_again(billed_period=BilledPeriod.objects.get(contract=billed_twice), now=AFTER_OCTOBER, by="ada"))
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    assert [(row.before, row.total) for row in totals_beside(run)] == [("$1,000.00", "$1,500.00")]
 
 
 def test_a_run_that_bills_the_month_again_does_not_ask_for_it():
