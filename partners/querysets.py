@@ -10,6 +10,7 @@ from typing import Any, Self
 from django.db import connection, models
 from django.db.models import (
     BigIntegerField,
+    BooleanField,
     Case,
     DateField,
     DecimalField,
@@ -26,7 +27,7 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Left, Right
 
-from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus
+from invoices.enums import DocumentKind, InvoiceStatus
 from partners.enums import METER_OF, RATES_REQUESTS, ContractStatus, EntryState, Meter, RunStatus
 
 _COUNTED_ON = """
@@ -266,18 +267,9 @@ def _count_in(meter: Meter) -> Cast:
     return Cast(KeyTextTransform(meter.value, "billed_for"), _COUNT)
 
 
-def _is_undone() -> Q:
-    """Say that people voided the row's invoice, or credited it in full.
-
-    Credited in full by late usage alone is not undone: such a month is billed, for nothing.
-    """
-    from invoices.models import CreditNote
-
-    notes = CreditNote.objects.filter(invoice=OuterRef("invoice"), status=CreditNoteStatus.ISSUED)
-    credited = notes.order_by().values("invoice").annotate(sum=Sum("total_cents")).values("sum")
-    by_people = notes.filter(usage_corrections=None)
-    fully = Q(Exists(by_people), invoice__total_cents=Subquery(credited))
-    return Q(invoice__status=InvoiceStatus.VOID) | fully
+def _is_undone(invoice: str | Coalesce = "invoice") -> Func:
+    """Let PostgreSQL say, as its triggers do, whether people voided this invoice or credited all it still asked for."""
+    return Func(invoice, function="invoice_is_undone", output_field=BooleanField())
 
 
 class CorrectionQuerySet(models.QuerySet):

@@ -24,6 +24,17 @@ END $$;
 CREATE TRIGGER contract_keeps_its_terms BEFORE UPDATE OR DELETE ON api_partner_contracts
     FOR EACH ROW EXECUTE FUNCTION contract_keeps_its_terms();
 
+-- People took an invoice back: they voided it, or credited all that it still asked for. One that late usage brought down
+-- to nothing is not undone, whatever people gave before: its months are billed, for nothing.
+CREATE FUNCTION invoice_is_undone(asked bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT coalesce((
+        SELECT invoice.status = 'void' OR invoice.total_cents = sum(note.total_cents)
+            AND NOT EXISTS (SELECT FROM partners_correction WHERE credit_note_id = max(note.id))
+        FROM invoices AS invoice LEFT JOIN credit_notes AS note ON note.invoice_id = invoice.id AND note.status = 'issued'
+        WHERE invoice.id = asked GROUP BY invoice.id
+    ), false)
+$$;
+
 -- The end of a contract never moves into, or out of, a month that is billed: its days were charged as they were.
 CREATE FUNCTION contract_end_leaves_billed_months_alone() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -212,6 +223,7 @@ DROP FUNCTION revoked_key_stays_revoked();
 DROP FUNCTION usage_is_only_added();
 DROP FUNCTION month_is_billed_again_only_when_undone();
 DROP FUNCTION contract_end_leaves_billed_months_alone();
+DROP FUNCTION invoice_is_undone(bigint);
 DROP FUNCTION contract_keeps_its_terms();
 """
 

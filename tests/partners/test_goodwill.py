@@ -1,0 +1,73 @@
+"""What people give back is theirs: a part of a month neither undoes it nor hides its usage, and is given once."""
+
+from __future__ import annotations
+
+import pytest
+
+from invoices.models import Invoice
+from invoices.services import CreditLine, issue_credit_note
+from partners.models import BilledPeriod, Contract
+from partners.services import NotUndone, bill_again, fates_of, late_usage
+from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, ON, a_contract, bill, use
+from tests.partners.test_late_usage import (
+    AFTER_DECEMBER,
+    AFTER_NOVEMBER,
+    DECEMBER,
+    steps,
+    take_back,
+)
+
+pytestmark = pytest.mark.django_db
+DEED = 2_40
+
+
+def give(invoice: Invoice, cents: int, **about: object) -> None:
+    line = CreditLine(description="Goodwill", amount_cents=cents, **about)
+    issue_credit_note(invoice=invoice, lines=[line], reason="Outage", on=ON, now=AFTER_OCTOBER, by="ada")
+
+
+def october_of(contract: Contract) -> BilledPeriod:
+    return BilledPeriod.objects.get(contract=contract, period_start=OCTOBER.start)
+
+
+def an_october(deeds: int = 10, **terms: object) -> Contract:
+    contract = a_contract(**terms)
+    if deeds:
+        use(contract.partner, deeds)
+    bill()
+    return contract
+
+
+def test_goodwill_and_a_reversal_that_empty_an_invoice_do_not_undo_its_month():
+    contract = an_october()
+    give(Invoice.objects.get(), 3 * DEED)
+    take_back(contract.partner, 8)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert steps() == [-7 * DEED]
+    with pytest.raises(NotUndone):
+        bill_again(billed_period=october_of(contract), now=AFTER_NOVEMBER, by="ada")
+    use(contract.partner, 50)
+    bill(DECEMBER, AFTER_DECEMBER)
+    # Of 52 deeds the papers ask for what goodwill left of ten, for none of it since the reversal, and for 49.
+    assert steps() == [-7 * DEED, 49 * DEED]
+    assert fates_of(partner=contract.partner)[OCTOBER.start, "deed"].billed == 52
+
+
+@pytest.mark.parametrize("parts", [[24_00], [10_00, 14_00]])
+def test_people_undo_a_month_by_crediting_all_of_it_at_once_or_in_parts(parts):
+    contract = an_october()
+    for cents in parts:
+        give(Invoice.objects.get(), cents)
+    use(contract.partner, 5)
+    assert late_usage() == []
+    run = bill_again(billed_period=october_of(contract), now=AFTER_OCTOBER, by="ada")
+    assert run.entries.get().total_cents == 15 * DEED
+
+
+def test_people_undo_a_month_by_crediting_the_rest_that_a_reversal_left():
+    contract = an_october()
+    take_back(contract.partner, 4)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert list(BilledPeriod.objects.undone()) == []
+    give(Invoice.objects.get(), 6 * DEED)
+    assert list(BilledPeriod.objects.undone()) == [october_of(contract)]
