@@ -42,11 +42,9 @@ DECLARE
         CASE WHEN OLD.end_date IS NULL OR NEW.end_date IS NULL THEN NULL ELSE greatest(OLD.end_date, NEW.end_date) END);
     billed date;
 BEGIN
-    SELECT b.period_start INTO billed FROM partners_billedperiod b LEFT JOIN invoices i ON i.id = b.invoice_id
-        WHERE b.contract_id = NEW.id AND daterange(b.period_start, b.period_end) && moved
-            AND (i.id IS NULL OR i.status <> 'void' AND i.total_cents > (
-                SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = i.id AND status = 'issued'))
-        ORDER BY b.period_start LIMIT 1;
+    SELECT period_start INTO billed FROM partners_billedperiod
+        WHERE contract_id = NEW.id AND daterange(period_start, period_end) && moved AND NOT invoice_is_undone(invoice_id)
+        ORDER BY period_start LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'The month % of contract % is billed as it ran; end the contract after it, or void or credit that invoice first.',
             to_char(billed, 'YYYY-MM'), NEW.reference
@@ -59,13 +57,13 @@ CREATE TRIGGER contract_end_leaves_billed_months_alone BEFORE UPDATE ON api_part
 
 CREATE FUNCTION month_is_billed_again_only_when_undone() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    earlier record;
+    before_it bigint;
 BEGIN
-    SELECT b.invoice_id, i.* INTO earlier FROM partners_billedperiod b LEFT JOIN invoices i ON i.id = b.invoice_id
-        WHERE b.contract_id = NEW.contract_id AND b.period_start = NEW.period_start AND b.revision = NEW.revision - 1;
-    IF NOT FOUND OR NOT (earlier.invoice_id IS NULL OR earlier.status = 'void' OR earlier.total_cents = (
-        SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = earlier.invoice_id AND status = 'issued')) THEN
-        RAISE EXCEPTION 'This month of the contract is billed by invoice %; void or fully credit it before billing again.', earlier.invoice_number
+    SELECT invoice_id INTO before_it FROM partners_billedperiod
+        WHERE contract_id = NEW.contract_id AND period_start = NEW.period_start AND revision = NEW.revision - 1;
+    IF NOT invoice_is_undone(before_it) THEN
+        RAISE EXCEPTION 'This month of the contract is billed%; void or fully credit its invoice before billing again.',
+            coalesce((SELECT ' by invoice ' || invoice_number FROM invoices WHERE id = before_it), '')
             USING ERRCODE = 'check_violation', CONSTRAINT = 'month_is_billed_again_only_when_undone';
     END IF;
     RETURN NULL;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+from django.db import IntegrityError, transaction
 
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note
-from partners.models import BilledPeriod, Contract
+from partners.models import BilledPeriod, BillingRun, Contract
 from partners.services import NotUndone, bill_again, fates_of, late_usage
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, ON, a_contract, bill, use
 from tests.partners.test_late_usage import (
@@ -71,3 +74,33 @@ def test_people_undo_a_month_by_crediting_the_rest_that_a_reversal_left():
     assert list(BilledPeriod.objects.undone()) == []
     give(Invoice.objects.get(), 6 * DEED)
     assert list(BilledPeriod.objects.undone()) == [october_of(contract)]
+
+
+def test_a_contract_does_not_end_within_a_month_that_reversals_emptied():
+    contract = an_october()
+    take_back(contract.partner, 10)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    with pytest.raises(IntegrityError, match="The month 2026-10 of contract"), transaction.atomic():
+        Contract.objects.filter(pk=contract.pk).update(end_date=dt.date(2026, 10, 16))
+
+
+def test_a_contract_may_end_within_a_month_that_people_undid():
+    contract = an_october()
+    give(Invoice.objects.get(), 10 * DEED)
+    Contract.objects.filter(pk=contract.pk).update(end_date=dt.date(2026, 10, 16))
+    run = bill_again(billed_period=october_of(contract), now=AFTER_OCTOBER, by="ada")
+    assert run.entries.get().total_cents == 10 * DEED
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_postgresql_refuses_a_second_revision_of_a_month_that_nobody_undid(emptied):
+    contract = an_october(10 if emptied else 0)
+    if emptied:
+        take_back(contract.partner, 10)
+        bill(NOVEMBER, AFTER_NOVEMBER)
+    october = october_of(contract)
+    with pytest.raises(IntegrityError, match="This month of the contract is billed"), transaction.atomic():
+        BilledPeriod.objects.create(
+            contract=contract, period_start=OCTOBER.start, period_end=OCTOBER.end, revision=2,
+            run=BillingRun.objects.first(), terms=october.terms, usage=october.usage,
+        )  # fmt: skip
