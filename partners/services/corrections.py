@@ -222,8 +222,8 @@ def _later_papers(period: BilledPeriod) -> list[tuple[Invoice, InvoiceLine]]:
 def _left_on(paper: Invoice, line: InvoiceLine | None) -> int:
     """Return what a line, or all of an invoice but lines for other months, still asks for, before tax."""
     left = left_to_credit(invoice=paper)
+    of_no_line = CreditNoteLine.objects.of_issued_notes(paper).filter(invoice_line=None)
+    apart = sum(of_no_line.values_list("amount_cents", flat=True))
     if line is not None:
-        return sum(cents for row, cents in left if row == line)
-    apart = CreditNoteLine.objects.of_issued_notes(paper).filter(invoice_line=None)
-    own = sum(cents for row, cents in left if row.kind != LineKind.CORRECTION)
-    return max(0, own - sum(apart.values_list("amount_cents", flat=True)))
+        return min(sum(cents for row, cents in left if row == line), sum(cents for _, cents in left) - apart)
+    return max(0, sum(cents for row, cents in left if row.kind != LineKind.CORRECTION) - apart)

@@ -16,6 +16,8 @@ from tests.partners.test_late_usage import (
     AFTER_DECEMBER,
     AFTER_NOVEMBER,
     DECEMBER,
+    IN_NOVEMBER,
+    lines_of,
     steps,
     take_back,
 )
@@ -104,3 +106,16 @@ def test_postgresql_refuses_a_second_revision_of_a_month_that_nobody_undid(empti
             contract=contract, period_start=OCTOBER.start, period_end=OCTOBER.end, revision=2,
             run=BillingRun.objects.first(), terms=october.terms, usage=october.usage,
         )  # fmt: skip
+
+
+def test_a_reversal_takes_no_more_from_a_late_line_than_goodwill_left_of_its_invoice():
+    contract = an_october()
+    use(contract.partner, 5)
+    use(contract.partner, 1, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    later = Invoice.objects.latest("pk")
+    assert lines_of(later) == [("usage", DEED), ("correction", 5 * DEED)]
+    give(later, 4 * DEED)
+    take_back(contract.partner, 5)
+    bill(DECEMBER, AFTER_DECEMBER)
+    assert steps() == [5 * DEED, -2 * DEED, -3 * DEED]
