@@ -274,11 +274,15 @@ def _is_undone(invoice: str | Coalesce = "invoice") -> Func:
 
 class CorrectionQuerySet(models.QuerySet):
     def standing(self) -> Self:
-        """Those whose invoice is not undone: what they ask for, they still ask for."""
-        return self.exclude(_is_undone())
+        """Those whose invoice is not undone: what they ask for, or gave back of it, still counts."""
+        return self.exclude(_is_undone(self._paper))
 
     def undone(self) -> Self:
-        return self.filter(_is_undone())
+        return self.filter(_is_undone(self._paper))
+
+    @property
+    def _paper(self) -> Coalesce:
+        return Coalesce("invoice", "credit_note__invoice")
 
 
 class BilledPeriodQuerySet(models.QuerySet):

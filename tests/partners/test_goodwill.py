@@ -119,3 +119,15 @@ def test_a_reversal_takes_no_more_from_a_late_line_than_goodwill_left_of_its_inv
     take_back(contract.partner, 5)
     bill(DECEMBER, AFTER_DECEMBER)
     assert steps() == [5 * DEED, -2 * DEED, -3 * DEED]
+
+
+def test_a_reversal_of_late_usage_goes_with_the_invoice_that_people_undo():
+    contract = an_october()
+    use(contract.partner, 5)
+    use(contract.partner, 1, at=IN_NOVEMBER)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    take_back(contract.partner, 5)
+    bill(DECEMBER, AFTER_DECEMBER)
+    give(Invoice.objects.latest("pk"), DEED)
+    assert steps() == [5 * DEED, -5 * DEED]
+    assert late_usage() == []
