@@ -93,8 +93,11 @@ def _late_in(months: BilledPeriodQuerySet) -> Iterator[LateUsage]:
 
 
 def _lost_a_paper(late: LateUsage) -> bool:
-    """Say whether an invoice that asked for late usage was undone, and nothing has asked for it since."""
+    """Say whether an invoice that asked for late usage was undone, and nothing has asked for it since.
+
+    Where the papers ask for more, people had given already what a reversal could have.
+    """
     try:
-        return asked_cents(late.billed_period) != cost_cents(late.billed_period, late.usage)
+        return asked_cents(late.billed_period) < cost_cents(late.billed_period, late.usage)
     except UnreadableTerms:
         return True  # whoever plans its correction says what is wrong with them

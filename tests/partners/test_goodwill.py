@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note
 from partners.models import BilledPeriod, BillingRun, Contract
-from partners.services import NotUndone, bill_again, fates_of, late_usage
+from partners.services import NotUndone, bill_again, due_months, fates_of, late_usage
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, ON, a_contract, bill, use
 from tests.partners.test_late_usage import (
     AFTER_DECEMBER,
@@ -131,3 +131,15 @@ def test_a_reversal_of_late_usage_goes_with_the_invoice_that_people_undo():
     give(Invoice.objects.latest("pk"), DEED)
     assert steps() == [5 * DEED, -5 * DEED]
     assert late_usage() == []
+
+
+def test_what_goodwill_kept_a_reversal_from_giving_back_is_not_asked_for_again_and_again():
+    contract = an_october(end_date=NOVEMBER.start)
+    use(contract.partner, 2)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    give(Invoice.objects.latest("pk"), 2 * DEED)
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    give(Invoice.objects.first(), 8 * DEED)
+    take_back(contract.partner, 12)
+    bill(DECEMBER, AFTER_DECEMBER)
+    assert (late_usage(), due_months(now=AFTER_DECEMBER)) == ([], [])
