@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -17,7 +16,7 @@ from django.db import IntegrityError, transaction
 from invoices.models import CreditNote, Invoice, InvoiceLine
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import ApiUsage, BilledPeriod, BillingRun, Contract, Correction, Partner, UsageEvent
-from partners.pricing import Proration, rate
+from partners.pricing import Proration
 from partners.services import (
     LateUsageStands,
     MonthsAreBilled,
@@ -29,12 +28,10 @@ from partners.services import (
     build_run,
     change_contract,
     due_months,
-    fates_of,
     hold_entry,
     issue_run,
     late_usage,
     release_entry,
-    terms_of,
 )
 from partners.tasks import bill_due_months
 from payments.services import record_manual_payment
@@ -43,7 +40,6 @@ from tests.partners.agreements import (
     NOVEMBER,
     OCTOBER,
     ON,
-    UTC,
     a_contract,
     a_partner,
     approved_run,
@@ -69,6 +65,11 @@ def take_back(partner: Partner, quantity: int, day: dt.date = dt.date(2026, 10, 
     row = ApiUsage.objects.get(partner=partner, day=day)
     row.quantity -= quantity
     row.save()
+
+
+def issue(run: BillingRun, now: dt.datetime = AFTER_OCTOBER) -> BillingRun:
+    approve_run(run=run, now=now, by="grace")
+    return issue_run(run=run, on=now.date(), now=now, by="grace")
 
 
 def lines_of(invoice: Invoice) -> list[tuple[str, int]]:
@@ -544,61 +545,6 @@ def test_a_contract_that_ended_within_a_billed_month_does_not_go_on():
     for end in (None, NOVEMBER.start):
         with pytest.raises(IntegrityError, match="The month 2026-10 of contract"), transaction.atomic():
             Contract.objects.filter(pk=contract.pk).update(end_date=end)
-
-
-# --- The law -----------------------------------------------------------------------------------------------------
-
-
-def issue(run: BillingRun, now: dt.datetime = AFTER_OCTOBER) -> BillingRun:
-    approve_run(run=run, now=now, by="grace")
-    return issue_run(run=run, on=now.date(), now=now, by="grace")
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_whenever_usage_arrives_each_month_ends_at_what_all_of_it_costs(seed):
-    chance = random.Random(seed)  # noqa: S311
-    model = chance.choice(["per_deed", "hybrid", "per_request"])
-    meter = "request" if model == "per_request" else "deed"
-    contract = a_contract(model, minimum_cents=chance.choice([0, 30_00]), end_date=dt.date(2027, 1, 1))
-    months = [OCTOBER, NOVEMBER, DECEMBER]
-    for step in range(6):
-        for month in months:
-            if chance.random() < 0.7:
-                at = f"{month.start:%Y-%m}-{chance.randint(1, 28):02}T12:00:00+00:00"
-                use(contract.partner, chance.randint(1, 3000 if meter == "request" else 60), at=at, meter=meter)
-        rows = list(ApiUsage.objects.filter(partner=contract.partner))
-        if rows and meter == "deed" and chance.random() < 0.6:
-            row = chance.choice(rows)
-            take_back(contract.partner, int(row.quantity) // 2, row.day)
-        now = dt.datetime(2027, 2 + step, 2, tzinfo=dt.UTC)
-        for start in due_months(now=now):
-            month = OCTOBER.month(start.year, start.month, UTC)
-            run = build_run(period=month, now=now, by="ada")
-            assert not run.entries.parked().exists()
-            issue(run, now)
-    assert late_usage() == []
-    for fate in fates_of(partner=contract.partner).values():
-        assert (fate.open, fate.without_contract) == (0, 0)
-    for month in months:
-        assert billed_for(contract, month.start) == cost_of(contract, month.start, month.end)
-
-
-def billed_for(contract: Contract, month_start: dt.date) -> int:
-    """What all papers of a month ask for together, before tax."""
-    period = BilledPeriod.objects.get(contract=contract, period_start=month_start)
-    own = period.invoice.lines.exclude(kind="correction") if period.invoice else ()
-    notes = sum(
-        CreditNote.objects.filter(usage_corrections__billed_period=period).values_list("subtotal_cents", flat=True)
-    )
-    asked = sum(c for c in steps(billed_period=period) if c > 0)
-    return sum(line.amount_cents for line in own) + asked - notes
-
-
-def cost_of(contract: Contract, start: dt.date, end: dt.date) -> int:
-    used = ApiUsage.objects.filter(partner=contract.partner, day__gte=start, day__lt=end)
-    deeds = sum((row.quantity for row in used if row.event_type == "deed"), Decimal(0))
-    requests = Decimal(sum(row.requests for row in used if row.event_type == "request"))
-    return sum(line.amount_cents for line in rate(terms_of(contract), {"deed": deeds, "request": requests}))
 
 
 # --- In the admin ------------------------------------------------------------------------------------------------
