@@ -45,8 +45,10 @@ class Late:
 
     def explanation(self, say: Speech) -> str:
         """Say how it came about: `4 deeds counted after billing; the month comes to $33.60, billed were $24.00`."""
-        change = _number_of(say, self.meter, self.change)
         now, before = say.money(self.now_cents), say.money(self.before_cents)
+        if not self.change:  # nothing new was counted: the paper that asked for it was undone
+            return _word(say, "asked_again", now=now, before=before)
+        change = _number_of(say, self.meter, self.change)
         return _word(say, "late_of", change=change, now=now, before=before)
 
 

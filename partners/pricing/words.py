@@ -34,6 +34,7 @@ _EN = {
     "maximum_of": "Limit: {agreed}, without it: {reached}",
     "late": "Late usage of {month}",
     "late_of": "{change} counted after billing; the month comes to {now}, billed were {before}",
+    "asked_again": "Asked for again, its invoice was withdrawn; the month comes to {now}, billed are {before}",
     "taken_back": "Usage of {month} taken back",
 }
 _DE = {
@@ -64,6 +65,7 @@ _DE = {
     "maximum_of": "Grenze: {agreed}, ohne sie: {reached}",
     "late": "Nachgemeldete Nutzung {month}",
     "late_of": "{change} nach der Abrechnung gezählt; der Monat ergibt {now}, berechnet waren {before}",
+    "asked_again": "Erneut berechnet, die Rechnung ist aufgehoben; der Monat ergibt {now}, davon berechnet {before}",
     "taken_back": "Zurückgenommene Nutzung {month}",
 }
 _FR = {
@@ -94,6 +96,7 @@ _FR = {
     "maximum_of": "Limite : {agreed}, sans elle : {reached}",
     "late": "Consommation tardive, {month}",
     "late_of": "{change} après facturation ; le mois revient à {now}, {before} étaient facturés",
+    "asked_again": "Facturé à nouveau, sa facture étant annulée ; le mois revient à {now}, {before} sont facturés",
     "taken_back": "Consommation annulée, {month}",
 }
 _ES = {
@@ -124,6 +127,7 @@ _ES = {
     "maximum_of": "Límite: {agreed}, sin él: {reached}",
     "late": "Consumo tardío de {month}",
     "late_of": "{change} después de facturar; el mes suma {now}, se habían facturado {before}",
+    "asked_again": "Facturado de nuevo tras anular su factura; el mes suma {now}, están facturados {before}",
     "taken_back": "Consumo anulado de {month}",
 }
 _JA = {
@@ -154,6 +158,7 @@ _JA = {
     "maximum_of": "上限 {agreed}、適用前 {reached}",
     "late": "{month}分の追加利用",
     "late_of": "請求後に{change}を計上。当月合計 {now}、請求済み {before}",
+    "asked_again": "前回の請求書取消のため再請求。当月合計 {now}、請求済み {before}",
     "taken_back": "{month}分の利用取消",
 }
 

@@ -307,7 +307,10 @@ def test_a_final_invoice_that_is_voided_is_due_again():
     void_invoice(invoice=Invoice.objects.latest("pk"), now=AFTER_NOVEMBER, by="ada", reason="Wrong address")
     assert due_months(now=AFTER_NOVEMBER) == [NOVEMBER.start]
     bill(NOVEMBER, AFTER_NOVEMBER)
-    assert lines_of(Invoice.objects.latest("pk")) == [("correction", 4_80)]
+    again = Invoice.objects.latest("pk")
+    assert lines_of(again) == [("correction", 4_80)]
+    told = "Asked for again, its invoice was withdrawn; the month comes to $28.80, billed are $24.00"
+    assert again.lines.get().detail == told
     assert due_months(now=AFTER_NOVEMBER) == []
 
 
