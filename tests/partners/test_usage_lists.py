@@ -20,6 +20,14 @@ def plan_of_the_list(**asked: str) -> str:
     return rows.order_by(*page.get_ordering(request))[:50].explain()
 
 
+def test_days_of_all_partners_are_not_looked_for_along_all_that_arrived():
+    page, asked = (
+        admin.site.get_model_admin(UsageEvent),
+        {"occurred_at_from": "2025-01-01", "occurred_at_to": "2025-01-31"},
+    )
+    assert page.get_ordering(RequestFactory().get("/", asked)) == ("-occurred_at", "pk")
+
+
 def test_what_arrived_last_comes_from_an_index():
     assert "Index Scan Backward using usage_in_order_of_arrival" in plan_of_the_list()
 

@@ -62,6 +62,11 @@ class ApiUsageAdmin(UsagePage):
         return super().get_queryset(request).select_related("partner")
 
 
+def _by_time(request: HttpRequest) -> bool:
+    """Show the newest of a partner or of days first; of everything what arrived last, which has an index."""
+    return any(request.GET.get(name) for name in (PARTNER, "occurred_at_from", "occurred_at_to"))
+
+
 @admin.register(UsageEvent)
 class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     list_display = (
@@ -92,14 +97,13 @@ class UsageEventAdmin(SumOfEventsMixin, UsagePage):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Begin with the time the list is ordered by."""
         columns = super().get_list_display(request)
-        return columns if PARTNER in request.GET else [columns[-1], *columns[:-1]]
+        return columns if _by_time(request) else [columns[-1], *columns[:-1]]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """The newest of one partner; of all partners what arrived last, because only that order has an index."""
-        return ("-occurred_at", "pk") if PARTNER in request.GET else ("-created_at", "pk")
+        return ("-occurred_at", "pk") if _by_time(request) else ("-created_at", "pk")
 
     def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
-        return ("occurred_at",) if PARTNER in request.GET else ("arrived_at",)
+        return ("occurred_at",) if _by_time(request) else ("arrived_at",)
 
     def day(self, event: UsageEvent) -> str:
         """The day it is billed on: the partner's, which may be the one before or after ours."""
