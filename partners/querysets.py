@@ -55,9 +55,6 @@ class ContractQuerySet(models.QuerySet):
         """Ended on this day or before."""
         return self.active().filter(end_date__lte=day)
 
-    def running_on_or_after(self, day: dt.date) -> Self:
-        return self.filter(Q(end_date=None) | Q(end_date__gt=day))
-
     def unbilled(self, *, start: dt.date, end: dt.date) -> Self:
         """In force in the month [start, end) and not billed for it."""
         from partners.models import BilledPeriod

@@ -114,12 +114,13 @@ def plan_correction(late: LateUsage) -> PlannedCorrection:
 
 
 def contracts_with_a_final_invoice(*, month: Period, partner: Partner | None = None) -> ContractQuerySet:
-    """Return contracts that are over by this month, have late usage, and no later version to carry it."""
+    """Return contracts that are over by this month, have late usage, and none alike to carry it this month or next."""
     found = late_usage(before=month.start, contracts=Contract.objects.over_by(month.start).of(partner))
     late = sorted((one.contract for one in found), key=lambda contract: contract.start_date)
     over = {_bills_alike(contract): contract.pk for contract in late}
     partners = {contract.partner_id for contract in late}
-    for contract in Contract.objects.active().running_on_or_after(month.start).filter(partner__in=partners):
+    carrying = Contract.objects.in_force(start=month.start, end=month.next_month().end)
+    for contract in carrying.filter(partner__in=partners):
         over.pop(_bills_alike(contract), None)
     return Contract.objects.filter(pk__in=over.values())
 

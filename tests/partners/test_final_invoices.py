@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, transaction
 
-from invoices.models import Invoice
-from partners.models import Contract, Partner, PurchaseOrder
-from partners.services import approve_run, build_run, hold_entry, issue_run, release_entry, retry_parked
-from tests.partners.agreements import NOVEMBER, ON, a_contract, bill, use
+from invoices.models import Invoice, InvoiceLine
+from partners.models import BillingRunEntry, Contract, Partner, PurchaseOrder
+from partners.services import (
+    NothingToBill,
+    approve_run,
+    build_run,
+    due_months,
+    hold_entry,
+    issue_run,
+    late_usage,
+    release_entry,
+    retry_parked,
+)
+from tests.partners.agreements import NOVEMBER, ON, a_contract, approved_run, bill, use
 from tests.partners.billed import issued, states
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +99,43 @@ def test_a_held_final_invoice_that_is_parked_and_tried_again_stays_held():
     in_zone(contract.partner, "UTC")
     retry_parked(run=december)
     assert states(december) == {contract.reference: "held"}
+
+
+# --- Who carries it ----------------------------------------------------------------------------------------------
+
+
+def goes_on(contract: Contract, start: dt.date) -> Contract:
+    """The same terms again from a later day."""
+    return a_contract(partner=contract.partner, price_per_deed=Decimal(1), start_date=start)
+
+
+def test_late_usage_does_not_wait_half_a_year_for_the_next_contract():
+    contract = over_and_late()
+    goes_on(contract, dt.date(2027, 6, 1))
+    assert due_months(now=AFTER_NOVEMBER) == [NOVEMBER.start]
+    bill(NOVEMBER, AFTER_NOVEMBER)
+    assert [cents for _, cents in issued()] == [50_00, 80_00]
+    assert late_usage() == []
+
+
+@pytest.mark.parametrize("start", [NOVEMBER.start, dt.date(2026, 11, 20), DECEMBER.start, dt.date(2026, 12, 31)])
+def test_a_contract_that_goes_on_this_month_or_next_carries_it(start):
+    goes_on(over_and_late(), start)
+    with suppress(NothingToBill):
+        bill(NOVEMBER, AFTER_NOVEMBER)
+    bill(DECEMBER, AFTER_DECEMBER)
+    kinds = [line.kind for line in InvoiceLine.objects.order_by("invoice", "position")]
+    assert (kinds.count("correction"), late_usage()) == (1, [])
+    assert BillingRunEntry.objects.filter(kind="final").count() == 0
+
+
+def test_of_a_final_invoice_and_a_contract_that_goes_on_one_bills_it():
+    """The final invoice was approved and not issued when a contract alike was signed, and billed first."""
+    contract = over_and_late()
+    final = approved_run(NOVEMBER, AFTER_NOVEMBER)
+    goes_on(contract, DECEMBER.start)
+    bill(DECEMBER, AFTER_DECEMBER)
+    issue_run(run=final, on=ON, now=AFTER_DECEMBER, by="grace")
+    assert states(final) == {contract.reference: "parked"}
+    assert [cents for _, cents in issued()] == [50_00, 80_00]
+    assert late_usage() == []
