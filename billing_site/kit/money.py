@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 # Whole fractions, no Decimal inside: a Decimal product is cut at 28 digits, which would be a second, silent rounding.
+ANY_SIZE = Context(prec=1_000)  # in which Babel writes numbers: in the usual one it fails at those of more digits
 # Between symbol and number: a plain space after letters ("KWD 1.234"), whatever the locale wrote there.
 _BESIDE_SYMBOL = re.compile("(?<=\\D)\u00a0|\u00a0(?=\\D)|(?<=[^\\W\\d])(?=\\d)")
 
@@ -136,7 +137,8 @@ class Money:
         pattern = parse_pattern(speech.currency_formats["standard"].pattern)
         # Digits come from ISO, not from CLDR, which prints RSD 12.34 as "RSD 12".
         pattern.frac_prec = (exponent(self.currency),) * 2
-        text = pattern.apply(self.major, speech, currency=self.currency, currency_digits=False)
+        with localcontext(ANY_SIZE):
+            text = pattern.apply(self.major, speech, currency=self.currency, currency_digits=False)
         return _BESIDE_SYMBOL.sub(" ", text)
 
     def allocate(self, weights: Sequence[int | Decimal]) -> list[Money]:

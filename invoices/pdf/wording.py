@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 
 from babel.core import Locale
@@ -12,7 +12,7 @@ from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import NumberPattern, parse_pattern
 
 from billing_site.kit.currencies import exponent
-from billing_site.kit.money import Money
+from billing_site.kit.money import ANY_SIZE, Money
 from invoices.canonical import Cell, Rate, Text, Word
 from invoices.pdf.labels import label
 
@@ -48,7 +48,7 @@ class Wording:
         """Write a unit price in full, however fine it is: `€0.0196`."""
         digits = exponent(self.currency)
         frame = _frame(self.language, self.currency)
-        text = frame.replace(self.number(0, least=digits), self.number(abs(unit_price), least=digits))
+        text = frame.replace(self.number(0, least=digits), self.number(unit_price.copy_abs(), least=digits))
         return ("-" * (unit_price < 0) + text).translate(_PRINTED)
 
     def number(self, value: Decimal | int, *, least: int = 0) -> str:
@@ -107,7 +107,8 @@ class Wording:
         return self.number(value) if isinstance(value, Decimal | int) else self.cell(value)
 
     def _written(self, shape: str, value: Decimal, least: int) -> str:
-        return str(_pattern(shape, least).apply(value, self.locale)).translate(_PRINTED)
+        with localcontext(ANY_SIZE):
+            return str(_pattern(shape, least).apply(value, self.locale)).translate(_PRINTED)
 
 
 @cache
