@@ -33,6 +33,7 @@ from invoices.services.drafting import (
     draft_invoice,
     duplicate_invoice,
     recalculate_draft,
+    refuse_beyond_the_books,
 )
 from invoices.services.issuing import NothingToIssue, TaxNotExplained, issue_begun, issue_invoice, issue_invoices
 from invoices.services.noting import NotNotable, write_notes
@@ -88,6 +89,7 @@ __all__ = [
     "queue_credit_note",
     "queue_invoice",
     "recalculate_draft",
+    "refuse_beyond_the_books",
     "resend",
     "settle_invoice",
     "void_invoice",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, cast
@@ -25,7 +25,8 @@ from invoices.totals import (
     usual_category,
 )
 
-_MOST_CENTS = 2**63 - 1  # as a column holds
+_MOST_CENTS = 2**63 - 1  # as a column holds, and the next two before their point
+_MOST_UNITS, _MOST_PRICE = 10**18, 10**12
 WORKED_OUT = ("amount_cents", "discount_cents", "tax_cents")
 
 
@@ -36,6 +37,15 @@ class TaxedLine(Protocol):
     def tax_category(self) -> str: ...
     @property
     def tax_rate(self) -> Decimal: ...
+
+
+class PricedLine(Protocol):
+    """A row with a quantity at a price."""
+
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def unit_price(self) -> Decimal: ...
 
 
 class NotADraft(Refused):
@@ -204,8 +214,7 @@ def asked_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotal
         raise CannotBeAsked(
             f"A discount of {off} on {price} cannot be given: it takes off at most the price, and never adds to it."
         ) from error
-    if sum(abs(line.amount_cents) + abs(line.tax_cents) for line in totals.lines) > _MOST_CENTS:
-        raise CannotBeAsked("These amounts are larger than the books can hold.")
+    refuse_beyond_the_books(lines, totals)
     if totals.total_cents < 0:
         total = Money(totals.total_cents, invoice.currency).format()
         raise CannotBeAsked(
@@ -213,6 +222,13 @@ def asked_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> InvoiceTotal
             " or give the money back with a credit note."
         )
     return totals
+
+
+def refuse_beyond_the_books(lines: Iterable[PricedLine], totals: InvoiceTotals) -> None:
+    """Raise CannotBeAsked where a line, or all of them together, is larger than the columns of an invoice."""
+    is_too_much = sum(abs(line.amount_cents) + abs(line.tax_cents) for line in totals.lines) > _MOST_CENTS
+    if is_too_much or any(abs(line.quantity) >= _MOST_UNITS or abs(line.unit_price) >= _MOST_PRICE for line in lines):
+        raise CannotBeAsked("These amounts are larger than the books can hold: check quantities and prices.")
 
 
 def group_of(line: TaxedLine) -> TaxGroup:

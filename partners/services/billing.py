@@ -18,10 +18,10 @@ from billing_site.kit.writing import insert_rows, update_rows
 from invoices.services import Draft, NewInvoice, begin_invoices, issue_begun
 from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
+from partners.services.asking import ROUNDING
 from partners.services.choosing import Bill, LeftOut, choose
 from partners.services.corrections import settle_corrections
 from partners.services.locks import hold_contracts
-from partners.services.previews import ROUNDING
 
 log = structlog.get_logger(__name__)
 _OUTCOME = ("state", "reason", "invoice", "purchase_order")

@@ -21,7 +21,7 @@ from partners.services.corrections import (
 from partners.services.due import due_contracts
 from partners.services.flagging import facts_of, flag_entries
 from partners.services.locks import month_at_work
-from partners.services.previews import Preview, Unpriceable, previews
+from partners.services.previews import Found, Unpriceable, previews, unpriceable
 from partners.services.runs import cancel_run
 from partners.services.zones import zone_named
 from partners.surprises import Surprise, surprises
@@ -88,28 +88,45 @@ def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> Bil
         return run
 
 
-def surprises_of(*, period: Period, found: Sequence[Preview | Unpriceable], looks_beyond: bool) -> list[Surprise]:
+def surprises_of(*, period: Period, found: Sequence[Found], looks_beyond: bool) -> list[Surprise]:
     """Say what would be flagged if these previews were kept; nothing is written."""
-    entries = [note_preview(BillingRunEntry(contract=one.contract), one) for one in found]
+    entries = [BillingRunEntry(contract=one.contract) for one in found]
+    found = note_previews(entries, found)
     note_usage_before(entries, month=period)
     facts = facts_of(month=period, found=found, entries=entries, looks_beyond=looks_beyond)
     return list(surprises(facts, change_percent=settings.PARTNER_RUN_CHANGE_PERCENT))
 
 
-def note_preview(entry: BillingRunEntry, found: Preview | Unpriceable) -> BillingRunEntry:
-    """Write on an entry, unsaved, what its month would come to, or why that cannot be said."""
+def note_previews(entries: Sequence[BillingRunEntry], found: Sequence[Found]) -> list[Found]:
+    """Write on entries, unsaved, what their months would come to, or why that cannot be said; return what was written.
+
+    One that cannot be told in figures and words is parked, and parks nobody else.
+    """
+    return [_noted(entry, one) for entry, one in zip(entries, found, strict=True)]
+
+
+def _noted(entry: BillingRunEntry, found: Found) -> Found:
+    try:
+        _note(entry, found)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and hides nobody else
+        found = unpriceable(found.contract, error, previous_total_cents=found.previous_total_cents)
+        _note(entry, found)
+    return found
+
+
+def _note(entry: BillingRunEntry, found: Found) -> None:
     entry.currency, entry.previous_total_cents = found.contract.currency, found.previous_total_cents
     if isinstance(found, Unpriceable):
         entry.state, entry.reason = EntryState.PARKED, found.reason
         entry.total_cents, entry.lines, entry.usage, entry.corrections = 0, [], {}, []
         entry.purchase_order = None
     else:
+        entry.lines = found.lines_as_json()
+        entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
         entry.state = EntryState.HELD if found.waits_for else EntryState.PREVIEWED
         entry.reason, entry.kind, entry.purchase_order = found.waits_for, found.kind, found.order
         entry.decided_by = "" if found.waits_for else entry.decided_by  # nobody holds what waits for its order
-        entry.total_cents, entry.lines = found.total_cents, found.lines_as_json()
-        entry.usage, entry.corrections = found.usage_as_json(), found.corrections_as_json()
-    return entry
+        entry.total_cents = found.total_cents
 
 
 def month_starting(start: dt.date) -> Period:
@@ -117,9 +134,7 @@ def month_starting(start: dt.date) -> Period:
     return Period.month(start.year, start.month, zone_named("UTC", of="A run"))
 
 
-def found_for(
-    contracts: Sequence[Contract], month: Period, *, among: Sequence[Contract] | None = None
-) -> list[Preview | Unpriceable]:
+def found_for(contracts: Sequence[Contract], month: Period, *, among: Sequence[Contract] | None = None) -> list[Found]:
     """Work out these contracts with the late usage they carry; who fails at that is parked, and parks nobody else.
 
     `among` are all contracts of the run, where these are only some: late usage has one carrier in a run.
@@ -148,8 +163,9 @@ def _new_run(
     )
 
 
-def _keep(run: BillingRun, month: Period, found: Sequence[Preview | Unpriceable], *, revision: int = 1) -> None:
-    entries = [note_preview(BillingRunEntry(run=run, contract=one.contract, revision=revision), one) for one in found]
+def _keep(run: BillingRun, month: Period, found: Sequence[Found], *, revision: int = 1) -> None:
+    entries = [BillingRunEntry(run=run, contract=one.contract, revision=revision) for one in found]
+    found = note_previews(entries, found)
     note_usage_before(entries, month=month)
     keep_holds(entries, month=month)
     BillingRunEntry.objects.bulk_create(entries, batch_size=500)

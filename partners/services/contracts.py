@@ -10,9 +10,12 @@ from django.db import transaction
 
 from billing_site.kit.errors import Refused
 from invoices.enums import TaxCategory
+from invoices.services import CannotBeAsked
 from partners.enums import RATES_DEEDS, RATES_REQUESTS, ContractStatus, Proration
 from partners.models import BilledPeriod, Contract
+from partners.pricing import rate
 from partners.services.agreed import refuse_other_days, terms_of
+from partners.services.asking import total_with_tax
 from partners.services.zones import zone_named
 from partners.terms import ContractWithoutPrice, ImpossibleTerms
 
@@ -109,8 +112,8 @@ def refuse_change(contract: Contract, draft: Contract) -> None:
 def refuse_incomplete(contract: Contract) -> None:
     """Raise TermsIncomplete, UnknownTimeZone or DaysDiffer where a contract could not be billed."""
     try:
-        terms_of(contract)
-    except (ContractWithoutPrice, ImpossibleTerms) as error:
+        total_with_tax(contract, rate(terms_of(contract), {}))  # a month without usage
+    except (ContractWithoutPrice, ImpossibleTerms, CannotBeAsked) as error:
         raise TermsIncomplete(str(error)) from error
     zone_named(contract.billing_time_zone, of=str(contract))
     refuse_other_days(contract)

@@ -17,7 +17,6 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.pdf.wording import Wording
 from invoices.services import NewLine
-from invoices.totals import LineDraft, total_invoice
 from partners.enums import EntryKind
 from partners.models import ApiUsage, BilledPeriod, Contract, PurchaseOrder
 from partners.pricing import (
@@ -31,6 +30,7 @@ from partners.pricing import (
     unit_label_of,
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
+from partners.services.asking import total_with_tax
 from partners.services.corrections import PlannedCorrection, plan_correction
 from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
@@ -39,7 +39,6 @@ from partners.services.zones import zone_named
 log = structlog.get_logger(__name__)
 OUR_LANGUAGE: Final = "en"
 WORDS: Final = ("description", "explanation", "unit_label")  # of a line as a run keeps it
-ROUNDING: Final = "document"
 LateMonths = Mapping[int, tuple[LateUsage, ...]]
 
 
@@ -160,13 +159,17 @@ class Unpriceable:
     previous_total_cents: int | None = None
 
 
-def unpriceable(contract: Contract, error: Exception) -> Unpriceable:
+Found = Preview | Unpriceable
+
+
+def unpriceable(contract: Contract, error: Exception, *, previous_total_cents: int | None = None) -> Unpriceable:
     """Say why a contract cannot be worked out; a fault of ours is logged and named as such."""
     if isinstance(error, Refused | ValueError | ArithmeticError):
-        return Unpriceable(contract=contract, reason=sentence_of(error))
-    log.error("contract_not_priced", contract=str(contract), exc_info=error)
-    reason = f"It cannot be worked out by a fault of the program ({type(error).__name__}); the log has the details."
-    return Unpriceable(contract=contract, reason=reason)
+        reason = sentence_of(error)
+    else:
+        log.error("contract_not_priced", contract=str(contract), exc_info=error)
+        reason = f"It cannot be worked out by a fault of the program ({type(error).__name__}); the log has the details."
+    return Unpriceable(contract=contract, reason=reason, previous_total_cents=previous_total_cents)
 
 
 def previews(
@@ -175,7 +178,7 @@ def previews(
     month: Period,
     late: LateMonths | None = None,
     orders: OrderBook | None = None,
-) -> Iterator[Preview | Unpriceable]:
+) -> Iterator[Found]:
     """Work out the month of each contract with a fixed number of queries; one that fails says why and stops nobody.
 
     `late` are the months with late usage that each contract settles with it, by its key. The months draw on
@@ -186,7 +189,7 @@ def previews(
         yield _with_order(found, orders) if isinstance(found, Preview) else found
 
 
-def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> Iterator[Preview | Unpriceable]:
+def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> Iterator[Found]:
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
     before = _billed_before(contracts, month.previous_month().start)
     for contract in contracts:
@@ -202,7 +205,7 @@ def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> It
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and hides nobody else
-            yield replace(unpriceable(contract, error), previous_total_cents=previous)
+            yield unpriceable(contract, error, previous_total_cents=previous)
 
 
 def _with_order(found: Preview, orders: OrderBook) -> Preview:
@@ -240,7 +243,7 @@ def preview(
         terms=terms,
         proration=proration,
         lines=lines,
-        total_cents=_total_with_tax(contract, lines, corrections),
+        total_cents=total_with_tax(contract, lines, corrections),
         previous_total_cents=previous_total_cents,
         corrections=corrections,
         kind=EntryKind.MONTH if served else EntryKind.FINAL,
@@ -262,28 +265,6 @@ def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> 
 def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
     starts, ends = zip(*(correction.billed_period.served_days for correction in corrections), strict=True)
     return Period(min(starts), max(ends), month.zone)
-
-
-def _total_with_tax(
-    contract: Contract, lines: Sequence[RatedLine], corrections: Sequence[PlannedCorrection] = ()
-) -> int:
-    drafts = [
-        LineDraft(
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            package_size=line.package_size,
-            tax_rate=contract.tax_rate,
-            tax_category=contract.tax_category,
-            discount_rate=line.discount_rate,
-        )
-        for line in lines
-    ]
-    late = [correction.new_line() for correction in corrections if correction.net_cents > 0]
-    drafts += [
-        LineDraft(line.quantity, line.unit_price, tax_rate=line.tax_rate, tax_category=line.tax_category)
-        for line in late
-    ]
-    return total_invoice(drafts, currency=contract.currency, rounding=ROUNDING).total_cents
 
 
 def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[str, int]:

@@ -1,0 +1,39 @@
+"""What a month asks for, tax included: worked out as its invoice will be, and within what the books hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from invoices.services import refuse_beyond_the_books
+from invoices.totals import LineDraft, total_invoice
+from partners.models import Contract
+from partners.pricing import RatedLine
+from partners.services.corrections import PlannedCorrection
+
+ROUNDING: Final = "document"
+
+
+def total_with_tax(
+    contract: Contract, lines: Sequence[RatedLine], corrections: Sequence[PlannedCorrection] = ()
+) -> int:
+    """Return what the lines of a month and its late usage come to. Raises CannotBeAsked."""
+    drafts = [
+        LineDraft(
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            package_size=line.package_size,
+            tax_rate=contract.tax_rate,
+            tax_category=contract.tax_category,
+            discount_rate=line.discount_rate,
+        )
+        for line in lines
+    ]
+    late = [correction.new_line() for correction in corrections if correction.net_cents > 0]
+    drafts += [
+        LineDraft(line.quantity, line.unit_price, tax_rate=line.tax_rate, tax_category=line.tax_category)
+        for line in late
+    ]
+    totals = total_invoice(drafts, currency=contract.currency, rounding=ROUNDING)
+    refuse_beyond_the_books(drafts, totals)
+    return totals.total_cents
