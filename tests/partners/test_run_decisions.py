@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 
 import pytest
+import time_machine
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from invoices.models import Invoice
@@ -209,6 +212,20 @@ def test_only_an_approved_run_is_handed_over():
     a_contract("flat")
     with pytest.raises(NotApproved, match="approve its preview first"):
         ask_issue(run=preview(), now=AFTER_OCTOBER, by="grace")
+
+
+@time_machine.travel(AFTER_OCTOBER + dt.timedelta(days=1), tick=False)
+def test_who_types_the_command_asks_for_an_approved_run_and_is_named(capsys):
+    a_contract("flat")
+    run = approve_run(run=preview(), now=AFTER_OCTOBER, by="grace", issues=False)
+    call_command("bill_partners", "--month", "2026-10", "--no-documents")
+    run.refresh_from_db()
+    typist = getpass.getuser()
+    told = f"The run of 2026-10 was approved by grace and not handed over; {typist} issues it now."
+    assert told in capsys.readouterr().out
+    assert (run.status, run.issue_asked_by) == ("issued", typist)
+    invoice = Invoice.objects.get()
+    assert (invoice.issue_date, invoice.metadata["issued_by"]) == (ON, typist)
 
 
 def test_a_canceled_run_is_issued_by_nobody_who_began_before():

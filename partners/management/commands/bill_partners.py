@@ -26,6 +26,7 @@ from partners.services import (
     NothingToApprove,
     NothingToBill,
     approve_run,
+    ask_issue,
     build_run,
     issue_run,
     late_months_for,
@@ -83,7 +84,10 @@ class Command(BaseCommand):
     def _bill(self, month: Period, partner: Partner | None, *, now: dt.datetime, documents: bool, sends: bool) -> None:
         by = _typed_by()
         with month_at_work(month.start):  # from preview to issue: nobody slips in between
-            runs = [*self._interrupted(month, partner, now), *self._fresh(month, partner, now=now, by=by, sends=sends)]
+            runs = [
+                *self._approved(month, partner, now=now, by=by),
+                *self._fresh(month, partner, now=now, by=by, sends=sends),
+            ]
         if documents:
             self._keep_documents(month)
         for run in runs:
@@ -97,10 +101,19 @@ class Command(BaseCommand):
             self.console.print(f"Not over yet in {contract.billing_time_zone}: {contract} of {contract.partner}.")
         _refuse_parked(runs)
 
-    def _interrupted(self, month: Period, partner: Partner | None, now: dt.datetime) -> list[BillingRun]:
-        """Finish what approved runs of the same scope left behind, before anything new is previewed."""
+    def _approved(self, month: Period, partner: Partner | None, *, now: dt.datetime, by: str) -> list[BillingRun]:
+        """Finish the approved runs of the same scope, before anything new is previewed."""
         waiting = BillingRun.objects.of_month(month.start).approved().within(partner)
-        return [issue_run(run=run, on=_day(run.approved_at or now), now=now, by=run.approved_by) for run in waiting]
+        return [self._finished(run, now=now, by=by) for run in waiting]
+
+    def _finished(self, run: BillingRun, *, now: dt.datetime, by: str) -> BillingRun:
+        """Issue what is left of a run; where nobody asked for that yet, who types the command does, on record."""
+        if run.issue_asked_at is None:
+            run = ask_issue(run=run, now=now, by=by)
+            self.console.print(
+                f"The run of {run} was approved by {run.approved_by} and not handed over; {by} issues it now."
+            )
+        return issue_run(run=run, on=_day(run.approved_at or now), now=now, by=run.issue_asked_by)
 
     def _fresh(
         self, month: Period, partner: Partner | None, *, now: dt.datetime, by: str, sends: bool
