@@ -118,8 +118,9 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
     """Late usage of billed months, settled by a line, a credit note, or without money."""
 
     list_display = (
-        link_column("billed_period", "Month"),
+        "month",
         link_column("billed_period__contract__partner", "Partner"),
+        link_column("billed_period__contract", "Contract"),
         "sequence",
         link_column("invoice"),
         link_column("credit_note"),
@@ -130,16 +131,22 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
     list_filter = (("created_at", DateRange),)
     search_fields = ("billed_period__contract__reference", "billed_period__contract__partner__name")
     search_help_text = "Contract or partner"
-    list_select_related = ("run__partner",)
+    list_select_related = ("billed_period", "run__partner")
     ordering = ("-pk",)
     resource_classes = (CorrectionResource,)
     fields = (
         ("billed_period", "sequence"),
         ("invoice", "credit_note"),
         ("run", "created_at"),
-        ("explanation", "billed_from_then_on"),
+        ("net_cents", "billed_from_then_on"),
+        "explanation",
     )
     readonly_fields = ("explanation", "billed_from_then_on")
+
+    def month(self, step: Correction) -> str:
+        return f"{step.billed_period.period_start:%Y-%m}"
+
+    month.admin_order_field = "billed_period__period_start"  # type: ignore[attr-defined]
 
     def explanation(self, step: Correction) -> str:
         return "; ".join(line["explanation"] for line in step.lines)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from partners.admin.terms_words import kept_rows
-from partners.models import BilledPeriod
-from tests.partners.agreements import a_contract, bill, use
+from partners.models import BilledPeriod, Correction
+from tests.partners.agreements import NOVEMBER, a_contract, bill, use
 from tests.partners.pages import page_of, words_of
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +64,20 @@ def test_packages_and_reverse_charge_are_kept_in_words():
         ("Tax category", "Reverse charge"),
         ("Tax note", "Reverse charge."),
     ]
+
+
+def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Client):
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    bill(NOVEMBER, dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC))
+    step = Correction.objects.get()
+    listed = partner_manager.get(reverse("admin:partners_correction_changelist")).content.decode()
+    assert re.search(rf'<a href="{page_of(step)}"[^>]*>2026-10</a>', listed)
+    said = words_of(partner_manager.get(page_of(step)))
+    assert "Net $4.80" in said
+    assert "Billed from then on 12 deeds" in said
 
 
 def test_terms_that_cannot_be_read_say_so():

@@ -134,6 +134,7 @@ class RequestCountInline(ReadOnlyInline):
     ordering = ("day", "endpoint", "pk")
     tab = False
     show_change_link = False
+    hide_title = True
     verbose_name_plural = "Counts"
 
 
