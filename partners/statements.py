@@ -80,7 +80,7 @@ def _usage(usage: Mapping[str, Any]) -> str:
 
 def _before(found: Preview) -> str:
     if found.previous_total_cents is None:
-        return "new"
+        return "not comparable"
     return str(Money(found.previous_total_cents, found.contract.currency))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from billing_site.kit.money import Money
+from billing_site.kit.money import Money, total
 from billing_site.kit.wording import counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ class Surprise:
 class ContractMonth:
     """What a run knows of one contract: this month beside the one before; `total` is None where nothing can be priced.
 
-    `rates` is the meter the contract prices, `late` the sentences about usage of months that were billed before.
+    `beside` is what its other versions come to in a month they share: they are set together against `previous`, in each
+    currency, as `usage` is against `previous_usage`; empty where there is nothing to compare with. `rates` is the meter
+    the contract prices, `late` the sentences about usage of months that were billed before.
     """
 
     contract_id: int
@@ -38,7 +40,8 @@ class ContractMonth:
     begun: date
     is_new_partner: bool
     total: Money | None
-    previous: Money | None
+    previous: Sequence[Money]
+    beside: Sequence[Money] = ()
     rates: str = ""
     usage: Mapping[str, Decimal] = field(default_factory=dict)
     previous_usage: Mapping[str, Decimal] = field(default_factory=dict)
@@ -96,8 +99,7 @@ def surprises(facts: RunFacts, *, change_percent: int) -> Iterator[Surprise]:
         for kind, sentence in _of_contract(one, facts, change_percent):
             yield Surprise(kind=kind, partner_id=one.partner_id, contract_id=one.contract_id, sentence=sentence)
     for gone in facts.gone:
-        billed = " and ".join(str(money) for money in gone.billed)
-        said = f"Billed {billed} for {facts.before}, and nothing in this run."
+        said = f"Billed {_all_of(gone.billed)} for {facts.before}, and nothing in this run."
         yield Surprise(kind="gone", partner_id=gone.partner_id, sentence=said)
     for used in facts.unagreed:
         yield Surprise(kind="usage_without_contract", partner_id=used.partner_id, sentence=_without_contract(used))
@@ -132,17 +134,31 @@ def _of_contract(one: ContractMonth, facts: RunFacts, change_percent: int) -> It
 
 
 def _changed(one: ContractMonth, facts: RunFacts, change_percent: int) -> Iterator[tuple[str, str]]:
-    now, before = one.total, one.previous
-    if now is None or before is None:
+    if one.total is None or not one.previous:
         return
-    if before.currency != now.currency:
-        yield "changed", f"{now} after {before} in {facts.before}: another currency."
+    now = _per_currency([one.total, *one.beside])
+    on_versions = f" on {1 + len(one.beside)} versions" if one.beside else ""
+    if [money.currency for money in now] != [money.currency for money in one.previous]:
+        yield (
+            "changed",
+            f"{_all_of(now)}{on_versions} after {_all_of(one.previous)} in {facts.before}: another currency.",
+        )
         return
-    percent = change_in_percent(before, now)
-    if percent is None and now.cents:
-        yield "changed", f"{now} after nothing in {facts.before}."
-    elif percent is not None and abs(percent) >= change_percent:
-        yield "changed", f"{now} after {before} in {facts.before}: {percent:+,.1f} %."
+    for money, before in zip(now, one.previous, strict=True):
+        percent = change_in_percent(before, money)
+        if percent is None and money.cents:
+            yield "changed", f"{money}{on_versions} after nothing in {facts.before}."
+        elif percent is not None and abs(percent) >= change_percent:
+            yield "changed", f"{money}{on_versions} after {before} in {facts.before}: {percent:+,.1f} %."
+
+
+def _per_currency(moneys: Sequence[Money]) -> list[Money]:
+    currencies = sorted({money.currency for money in moneys})
+    return [total((money for money in moneys if money.currency == currency), currency) for currency in currencies]
+
+
+def _all_of(moneys: Sequence[Money]) -> str:
+    return " and ".join(str(money) for money in moneys)
 
 
 def _unused(one: ContractMonth, facts: RunFacts) -> Iterator[tuple[str, str]]:

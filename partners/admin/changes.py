@@ -16,7 +16,7 @@ _LARGE_CHANGE = Decimal(30)  # per cent, from which a person should look
 def change_text(before: int | None, now: int, *, large: Decimal | int = _LARGE_CHANGE) -> Any:
     """Say by how much a month differs from the one before; a large change stands out."""
     if before is None:
-        return badge("none before", "info")
+        return badge("not comparable", "info")
     if before == 0:
         return EMPTY if now == 0 else badge("from nothing", "warning")
     percent = Decimal(now - before) * 100 / Decimal(abs(before))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
 from django.db.models import Q
 
 from billing_site.kit.periods import Period
 from partners.enums import EntryKind, EntryState
-from partners.models import BilledPeriod, BillingRunEntry, Contract
+from partners.models import BillingRunEntry
+from partners.services.comparing import usage_billed_in, versions_of_split_months
+from partners.services.previews import plain
 
 
 def note_usage_before(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
-    """Note on entries what the month before was billed for."""
+    """Note on entries what the month before was billed for; where versions share a month, it is of none alone."""
     contracts = [entry.contract for entry in entries]
     usage = usage_billed_in(month_start=month.previous_month().start, contracts=contracts)
+    split = versions_of_split_months(month=month, contracts=contracts)
     for entry in entries:
-        entry.previous_usage = usage.get(entry.contract.reference, {})
+        reference = entry.contract.reference
+        entry.previous_usage = {} if reference in split else plain(usage.get(reference, {}))
 
 
 def keep_holds(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
@@ -32,21 +35,6 @@ def keep_holds(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
         if latest and latest.is_held_by_somebody:
             entry.state, entry.reason = EntryState.HELD, latest.reason
             entry.decided_by, entry.decided_at = latest.decided_by, latest.decided_at
-
-
-def usage_billed_in(*, month_start: dt.date, contracts: Collection[Contract]) -> dict[str, dict[str, str]]:
-    """Return the quantities a month was billed for, per reference and meter, whichever version it was billed on."""
-    references = {contract.reference for contract in contracts}
-    rows = BilledPeriod.objects.of_month(month_start).standing().filter(contract__reference__in=references)
-    sums: dict[str, dict[str, Decimal]] = {}
-    for reference, usage in rows.values_list("contract__reference", "usage"):
-        counted = sums.setdefault(reference, {})
-        for meter, count in usage.items():
-            counted[meter] = counted.get(meter, Decimal(0)) + Decimal(count)
-    return {
-        reference: {meter: f"{count.normalize():f}" for meter, count in counted.items()}
-        for reference, counted in sums.items()
-    }
 
 
 def _decisions(entries: Sequence[BillingRunEntry], month_start: dt.date) -> dict[int, BillingRunEntry]:

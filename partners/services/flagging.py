@@ -11,8 +11,9 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Sum
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.enums import InvoiceStatus
-from partners.enums import METER_OF, Meter
+from partners.enums import METER_OF, EntryKind, FlagKind, Meter
 from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, RunFlag
+from partners.services.comparing import Comparison, Figures, added, comparisons
 from partners.services.corrections import PlannedCorrection
 from partners.services.previews import Preview, Unpriceable
 from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, UndoneMonth, surprises
@@ -30,7 +31,8 @@ def flag_entries(
 ) -> list[RunFlag]:
     """Write the flags of these entries, and where it `looks_beyond`, of partners that have none; return them."""
     entry_of = {entry.contract_id: entry for entry in entries}
-    facts = facts_of(month=month, found=found, entries=entries, looks_beyond=looks_beyond)
+    _forget_comparisons(run, found)
+    facts = facts_of(month=month, found=found, entries=entries, looks_beyond=looks_beyond, run=run)
     flags = [
         RunFlag(
             run=run,
@@ -45,36 +47,52 @@ def flag_entries(
 
 
 def facts_of(
-    *, month: Period, found: Sequence[Found], entries: Sequence[BillingRunEntry], looks_beyond: bool
+    *,
+    month: Period,
+    found: Sequence[Found],
+    entries: Sequence[BillingRunEntry],
+    looks_beyond: bool,
+    run: BillingRun | None = None,
 ) -> RunFacts:
-    """Gather what can surprise; `entries` carry the figures of the month before."""
+    """Gather what can surprise about these months, or about all of a `run` they belong to."""
     partners = {one.contract.partner_id for one in found}
     return RunFacts(
         month=month.label(),
         before=month.previous_month().label(),
-        contracts=list(_contracts(month, found, entries)),
+        contracts=list(_contracts(month, found, run)),
         gone=list(_gone(month, partners)) if looks_beyond else (),
         unagreed=list(_unagreed(month)) if looks_beyond else (),
         undone=list(_undone(month, entries, looks_beyond=looks_beyond)),
     )
 
 
-def _contracts(month: Period, found: Sequence[Found], entries: Sequence[BillingRunEntry]) -> Iterator[ContractMonth]:
-    entry_of = {entry.contract_id: entry for entry in entries}
+def _forget_comparisons(run: BillingRun, found: Sequence[Found]) -> None:
+    """The versions of a split month are compared together: what one was told is told anew with any of the others."""
+    references = {one.contract.reference for one in found}
+    compared = RunFlag.objects.filter(run=run, kind__in=(FlagKind.CHANGED, FlagKind.ZERO_USAGE))
+    compared.filter(entry__contract__reference__in=references).delete()
+
+
+def _contracts(month: Period, found: Sequence[Found], run: BillingRun | None) -> Iterator[ContractMonth]:
+    months = [one for one in found if isinstance(one, Preview) and one.kind == EntryKind.MONTH]
+    compared = comparisons(
+        month=month, figures={one.contract: Figures(one.total, one.usage) for one in months}, run=run
+    )
     known = _billed_partners(month, found)
     never_used = _never_used(found)
     for one in found:
-        contract, entry = one.contract, entry_of[one.contract.pk]
+        contract, beside = one.contract, compared.get(one.contract.pk, Comparison())
         yield ContractMonth(
             contract_id=contract.pk,
             partner_id=contract.partner_id,
             begun=contract.start_date,
             is_new_partner=contract.partner_id not in known,
             total=one.total if isinstance(one, Preview) else None,
-            previous=_previous(entry),
+            beside=[other.total for other in beside.beside],
+            previous=beside.billed,
             rates=METER_OF.get(contract.pricing_model, ""),
-            usage=one.usage if isinstance(one, Preview) else {},
-            previous_usage={meter: Decimal(count) for meter, count in entry.previous_usage.items()},
+            usage=added([one.usage, *(other.usage for other in beside.beside)]) if isinstance(one, Preview) else {},
+            previous_usage=beside.usage,
             was_ever_used=contract.pk not in never_used,
             late=[_late(correction) for correction in one.corrections] if isinstance(one, Preview) else (),
         )
@@ -82,10 +100,6 @@ def _contracts(month: Period, found: Sequence[Found], entries: Sequence[BillingR
 
 def _late(correction: PlannedCorrection) -> str:
     return f"{correction.billed_period.period_start:%Y-%m}: {correction.explanation}."
-
-
-def _previous(entry: BillingRunEntry) -> Money | None:
-    return None if entry.previous_total_cents is None else Money(entry.previous_total_cents, entry.currency)
 
 
 def _billed_partners(month: Period, found: Sequence[Found]) -> set[int]:

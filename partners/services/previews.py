@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import Sum
 
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.money import Money
@@ -18,7 +17,7 @@ from billing_site.kit.periods import Period
 from invoices.pdf.wording import Wording
 from invoices.services import NewLine
 from partners.enums import EntryKind
-from partners.models import ApiUsage, BilledPeriod, Contract, PurchaseOrder
+from partners.models import ApiUsage, Contract, PurchaseOrder
 from partners.pricing import (
     Proration,
     RatedLine,
@@ -31,6 +30,7 @@ from partners.pricing import (
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
 from partners.services.asking import total_with_tax
+from partners.services.comparing import totals_before
 from partners.services.corrections import PlannedCorrection, plan_correction
 from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
@@ -191,9 +191,9 @@ def previews(
 
 def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> Iterator[Found]:
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
-    before = _billed_before(contracts, month.previous_month().start)
+    before = totals_before(contracts=contracts, month=month)
     for contract in contracts:
-        previous = before.get(contract.reference)
+        previous = before.get(contract.pk)
         try:
             yield preview(
                 contract=contract,
@@ -265,18 +265,6 @@ def usage_of(*, contracts: Sequence[Contract], start: dt.date, end: dt.date) -> 
 def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
     starts, ends = zip(*(correction.billed_period.served_days for correction in corrections), strict=True)
     return Period(min(starts), max(ends), month.zone)
-
-
-def _billed_before(contracts: Sequence[Contract], month_start: dt.date) -> dict[str, int]:
-    """Return what the month before came to, whichever version of a contract it was billed on."""
-    rows = (
-        BilledPeriod.objects.of_month(month_start)
-        .standing()
-        .filter(contract__reference__in={contract.reference for contract in contracts})
-        .values_list("contract__reference")
-        .annotate(total=Sum("invoice__total_cents", default=0))
-    )
-    return dict(rows)
 
 
 def _fields_of(line: RatedLine) -> dict[str, Any]:

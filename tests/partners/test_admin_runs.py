@@ -340,7 +340,7 @@ def test_the_live_part_is_not_for_everybody():
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        (None, 5, "none before"),
+        (None, 5, "not comparable"),
         (0, 0, "\N{EN DASH}"),
         (0, 5, "from nothing"),
         (100, 100, "0.0 %"),

@@ -28,7 +28,7 @@ def a_month(**changed: Any) -> ContractMonth:
         "begun": dt.date(2026, 3, 1),
         "is_new_partner": False,
         "total": usd(100_00),
-        "previous": usd(100_00),
+        "previous": [usd(100_00)],
     }
     return ContractMonth(**given | changed)
 
@@ -47,7 +47,7 @@ def a_month(**changed: Any) -> ContractMonth:
     ],
 )
 def test_a_change_of_thirty_per_cent_is_told(previous, now, sentence):
-    one = a_month(previous=None if previous is None else usd(previous), total=usd(now))
+    one = a_month(previous=[] if previous is None else [usd(previous)], total=usd(now))
     assert said(one) == ([("changed", sentence)] if sentence else [])
 
 
@@ -63,8 +63,8 @@ def test_another_currency_is_a_change_and_no_percentage():
 
 
 def test_a_new_partner_is_told_with_its_first_amount():
-    assert said(a_month(is_new_partner=True, previous=None)) == [("new", "First month of this partner: USD 100.00.")]
-    assert said(a_month(is_new_partner=True, previous=None, total=None)) == [("new", "First month of this partner.")]
+    assert said(a_month(is_new_partner=True, previous=[])) == [("new", "First month of this partner: USD 100.00.")]
+    assert said(a_month(is_new_partner=True, previous=[], total=None)) == [("new", "First month of this partner.")]
 
 
 def test_a_partner_that_is_gone_is_told_with_its_last_amounts():
