@@ -119,6 +119,14 @@ def test_fee_minimum_and_maximum_of_a_split_month_add_up_to_the_whole(fee, more,
     assert sum(net_cents(rate(at_most, {}, part)) for part in parts) == min(fee + more, fee or 1)
 
 
+@given(st.integers(0, 10**8), st.decimals(0, 1, places=6), st.lists(st.integers(1, 30), max_size=5, unique=True))
+def test_the_papers_of_a_split_month_are_each_off_its_discount_by_half_a_cent_at_most(fee, discount_rate, cuts):
+    parts = [Proration(a, b - a, 31) for a, b in pairwise([0, *sorted(cuts), 31])]
+    terms = Flat(currency="USD", monthly_fee_cents=fee, discount_rate=discount_rate)
+    given_in_parts = sum(rate(terms, {}, part)[0].discount_cents for part in parts)
+    assert abs(given_in_parts - Fraction(discount_rate) * fee) <= Fraction(len(parts), 2)
+
+
 @given(agreed(), fees, usages)
 def test_a_discount_takes_its_rate_of_fee_and_usage_and_of_nothing_else(common, fee, usage):
     lines = rate(Hybrid(**common, monthly_fee_cents=fee, unit_price=Decimal("0.4")), usage)
