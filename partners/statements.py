@@ -16,7 +16,7 @@ from invoices.models import Document
 from partners.enums import EntryState, FlagKind
 from partners.metering import DEED, REQUEST
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
-from partners.services import Preview, Unpriceable, totals_of_run
+from partners.services import Preview, Unpriceable, totals_before, totals_of_run
 from partners.surprises import Surprise
 
 _LEFT_OUT = (EntryState.PARKED, EntryState.HELD)
@@ -26,11 +26,12 @@ _UNITS = {DEED: ("deed", "deeds"), REQUEST: ("request", "requests")}
 def preview_table(month: Period, found: Sequence[Preview | Unpriceable], flagged: Sequence[Surprise]) -> Group:
     """Show what a month would cost, beside the month before, and what surprises about it."""
     table = _table(f"Preview of {month.label()}", "Month before")
+    before = totals_before(contracts=[one.contract for one in found], month=month)
     sums: dict[str, Money] = {}
     for one in found:
         if isinstance(one, Preview) and not one.waits_for:
             sums[one.total.currency] = sums.get(one.total.currency, Money.zero(one.total.currency)) + one.total
-            table.add_row(*_named(one.contract), _usage(one.usage), str(one.total), _before(one))
+            table.add_row(*_named(one.contract), _usage(one.usage), str(one.total), _amount(before, one.contract))
     parked = [(one.contract, one.reason) for one in found if isinstance(one, Unpriceable)]
     held = [(one.contract, one.waits_for) for one in found if isinstance(one, Preview) and one.waits_for]
     names = {partner.pk: partner.name for partner in Partner.objects.filter(pk__in={one.partner_id for one in flagged})}
@@ -78,10 +79,8 @@ def _usage(usage: Mapping[str, Any]) -> str:
     return "\n".join(f"{count.normalize():,f} {many if count != 1 else one}" for count, (one, many) in counts if count)
 
 
-def _before(found: Preview) -> str:
-    if found.previous_total_cents is None:
-        return "not comparable"
-    return str(Money(found.previous_total_cents, found.contract.currency))
+def _amount(before: Mapping[int, int], contract: Contract) -> str:
+    return str(Money(before[contract.pk], contract.currency)) if contract.pk in before else "not comparable"
 
 
 def _outcome(entry: BillingRunEntry, places: Mapping[int, str]) -> tuple[str, str, str]:

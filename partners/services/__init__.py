@@ -29,6 +29,7 @@ from partners.services.building import (
     surprises_of,
 )
 from partners.services.choosing import AlreadyBilled, PreviewDiffers
+from partners.services.comparing import totals_before
 from partners.services.contracts import (
     AlreadyChanged,
     MonthsAreBilled,
@@ -160,6 +161,7 @@ __all__ = [
     "running_contracts",
     "surprises_of",
     "terms_of",
+    "totals_before",
     "totals_of_run",
     "unbilled_contracts",
     "usage_without_contract",

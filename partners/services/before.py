@@ -1,4 +1,4 @@
-"""What the month before came to in usage, and what people had decided about this one."""
+"""What the month before came to, and what people had decided about this one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from django.db.models import Q
 from billing_site.kit.periods import Period
 from partners.enums import EntryKind, EntryState
 from partners.models import BillingRunEntry
-from partners.services.comparing import usage_billed_in, versions_of_split_months
+from partners.services.comparing import totals_before, usage_billed_in, versions_of_split_months
 from partners.services.previews import plain
 
 
-def note_usage_before(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
-    """Note on entries what the month before was billed for; where versions share a month, it is of none alone."""
+def note_month_before(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
+    """Note on entries what the month before came to, and for what; where versions share one, it is of none alone."""
     contracts = [entry.contract for entry in entries]
+    totals = totals_before(contracts=contracts, month=month)
     usage = usage_billed_in(month_start=month.previous_month().start, contracts=contracts)
     split = versions_of_split_months(month=month, contracts=contracts)
     for entry in entries:
         reference = entry.contract.reference
+        entry.previous_total_cents = totals.get(entry.contract_id)
         entry.previous_usage = {} if reference in split else plain(usage.get(reference, {}))
 
 

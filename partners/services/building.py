@@ -12,7 +12,7 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
 from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
-from partners.services.before import keep_holds, note_usage_before
+from partners.services.before import keep_holds, note_month_before
 from partners.services.corrections import (
     contracts_with_a_final_invoice,
     late_months_for,
@@ -92,7 +92,7 @@ def surprises_of(*, period: Period, found: Sequence[Found], looks_beyond: bool) 
     """Say what would be flagged if these previews were kept; nothing is written."""
     entries = [BillingRunEntry(contract=one.contract) for one in found]
     found = note_previews(entries, found)
-    note_usage_before(entries, month=period)
+    note_month_before(entries, month=period)
     facts = facts_of(month=period, found=found, entries=entries, looks_beyond=looks_beyond)
     return list(surprises(facts, change_percent=settings.PARTNER_RUN_CHANGE_PERCENT))
 
@@ -109,13 +109,13 @@ def _noted(entry: BillingRunEntry, found: Found) -> Found:
     try:
         _note(entry, found)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and hides nobody else
-        found = unpriceable(found.contract, error, previous_total_cents=found.previous_total_cents)
+        found = unpriceable(found.contract, error)
         _note(entry, found)
     return found
 
 
 def _note(entry: BillingRunEntry, found: Found) -> None:
-    entry.currency, entry.previous_total_cents = found.contract.currency, found.previous_total_cents
+    entry.currency = found.contract.currency
     if isinstance(found, Unpriceable):
         entry.state, entry.reason = EntryState.PARKED, found.reason
         entry.total_cents, entry.lines, entry.usage, entry.corrections = 0, [], {}, []
@@ -166,7 +166,7 @@ def _new_run(
 def _keep(run: BillingRun, month: Period, found: Sequence[Found], *, revision: int = 1) -> None:
     entries = [BillingRunEntry(run=run, contract=one.contract, revision=revision) for one in found]
     found = note_previews(entries, found)
-    note_usage_before(entries, month=month)
+    note_month_before(entries, month=month)
     keep_holds(entries, month=month)
     BillingRunEntry.objects.bulk_create(entries, batch_size=500)
     flag_entries(run=run, month=month, found=found, entries=entries, looks_beyond=run.partner_id is None)

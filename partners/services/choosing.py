@@ -103,7 +103,7 @@ def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateU
 
     They are locked before they are counted: another run may have been approved with the same late usage.
     """
-    kept = {entry.contract_id: [one["billed_period"] for one in entry.corrections] for entry in entries}
+    kept = {e.contract_id: [one["billed_period"] for one in e.corrections] for e in entries if e.corrections}
     late = BilledPeriod.objects.filter(pk__in=[month for months in kept.values() for month in months])
     held = [month.pk for month in late.order_by("pk").select_for_update(no_key=True)]
     again = late_usage_of(billed_periods=held)

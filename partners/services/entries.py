@@ -11,7 +11,7 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.writing import update_rows
 from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, RunFlag
-from partners.services.before import keep_holds, note_usage_before
+from partners.services.before import keep_holds, note_month_before
 from partners.services.building import ALONE, build_run, found_for, month_starting, note_previews
 from partners.services.flagging import flag_entries
 from partners.services.runs import locked
@@ -98,7 +98,7 @@ def _previewed_again(run: BillingRun, entries: Sequence[BillingRunEntry]) -> lis
     contracts = [entry.contract for entry in entries]
     of_run = run.entries.with_parties().exclude(contract__in=contracts)
     found = found_for(contracts, month, among=[*contracts, *(entry.contract for entry in of_run)])
-    note_usage_before(entries, month=month)
+    note_month_before(entries, month=month)
     found = note_previews(entries, found)
     keep_holds(entries, month=month)
     _leave_out_what_others_bill(run, entries)

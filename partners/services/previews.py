@@ -30,7 +30,6 @@ from partners.pricing import (
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
 from partners.services.asking import total_with_tax
-from partners.services.comparing import totals_before
 from partners.services.corrections import PlannedCorrection, plan_correction
 from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
@@ -61,7 +60,6 @@ class Preview:
     proration: Proration
     lines: tuple[RatedLine, ...]
     total_cents: int
-    previous_total_cents: int | None = None
     corrections: tuple[PlannedCorrection, ...] = ()
     kind: EntryKind = EntryKind.MONTH
     order: PurchaseOrder | None = None
@@ -156,20 +154,19 @@ class Unpriceable:
 
     contract: Contract
     reason: str
-    previous_total_cents: int | None = None
 
 
 Found = Preview | Unpriceable
 
 
-def unpriceable(contract: Contract, error: Exception, *, previous_total_cents: int | None = None) -> Unpriceable:
+def unpriceable(contract: Contract, error: Exception) -> Unpriceable:
     """Say why a contract cannot be worked out; a fault of ours is logged and named as such."""
     if isinstance(error, Refused | ValueError | ArithmeticError):
         reason = sentence_of(error)
     else:
         log.error("contract_not_priced", contract=str(contract), exc_info=error)
         reason = f"It cannot be worked out by a fault of the program ({type(error).__name__}); the log has the details."
-    return Unpriceable(contract=contract, reason=reason, previous_total_cents=previous_total_cents)
+    return Unpriceable(contract=contract, reason=reason)
 
 
 def previews(
@@ -191,21 +188,13 @@ def previews(
 
 def _rated(contracts: Sequence[Contract], month: Period, late: LateMonths) -> Iterator[Found]:
     usage = usage_of(contracts=contracts, start=month.start, end=month.end)
-    before = totals_before(contracts=contracts, month=month)
     for contract in contracts:
-        previous = before.get(contract.pk)
         try:
-            yield preview(
-                contract=contract,
-                month=month,
-                usage=usage[contract.pk],
-                previous_total_cents=previous,
-                late=late.get(contract.pk, ()),
-            )
+            yield preview(contract=contract, month=month, usage=usage[contract.pk], late=late.get(contract.pk, ()))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this contract's and hides nobody else
-            yield unpriceable(contract, error, previous_total_cents=previous)
+            yield unpriceable(contract, error)
 
 
 def _with_order(found: Preview, orders: OrderBook) -> Preview:
@@ -223,7 +212,6 @@ def preview(
     contract: Contract,
     month: Period,
     usage: Mapping[str, Decimal],
-    previous_total_cents: int | None = None,
     late: tuple[LateUsage, ...] = (),
 ) -> Preview:
     """Work out one contract's month from what was counted. Raises what makes a contract unpriceable."""
@@ -244,7 +232,6 @@ def preview(
         proration=proration,
         lines=lines,
         total_cents=total_with_tax(contract, lines, corrections),
-        previous_total_cents=previous_total_cents,
         corrections=corrections,
         kind=EntryKind.MONTH if served else EntryKind.FINAL,
     )
