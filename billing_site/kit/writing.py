@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,9 +93,19 @@ def give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
 
 def _written(field: Any, values: list[Any]) -> list[Any]:
     """Prepare a column for PostgreSQL; most values are as it takes them, and asking the field for each costs most."""
-    plain = _AS_IT_IS.get((field.target_field if field.is_relation else field).get_internal_type())
+    kind = (field.target_field if field.is_relation else field).get_internal_type()
+    if kind == "JSONField":
+        return _as_json(field, values)
+    plain = _AS_IT_IS.get(kind)
     connection = connections[router.db_for_write(field.model)]
     return [
         value if value is None or type(value) is plain else field.get_db_prep_save(value, connection=connection)
         for value in values
     ]
+
+
+def _as_json(field: Any, values: list[Any]) -> list[str | None]:
+    """Write each object once, however many rows hold it: a thousand invoices copy one seller, logo and all."""
+    different = {id(value): value for value in values if value is not None}
+    texts = {key: json.dumps(value, cls=field.encoder) for key, value in different.items()}
+    return [None if value is None else texts[id(value)] for value in values]

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from billing_site.kit.writing import insert_rows
 from invoices.enums import TaxCategory
-from invoices.models import InvoiceLine
+from invoices.models import Invoice, InvoiceLine
 from tests.books import a_draft
 
 pytestmark = pytest.mark.django_db
@@ -37,3 +37,11 @@ def test_a_row_written_in_a_block_reads_as_one_that_is_saved():
 def test_a_number_nobody_can_pay_is_refused_in_a_block_too():
     with pytest.raises(ValidationError):
         insert_rows(InvoiceLine, [_line(position=7, unit_price=Decimal("NaN"))])
+
+
+def test_an_object_that_rows_share_is_written_in_each():
+    draft, shared = a_draft(), {"name": "Ürün GmbH", "rows": [1, None, True]}
+    given = {"customer": draft.customer, "seller": draft.seller, "currency": "EUR"}
+    insert_rows(Invoice, [Invoice(**given, metadata=metadata) for metadata in (shared, {}, shared)])
+    written = Invoice.objects.exclude(pk=draft.pk).order_by("pk").values_list("metadata", flat=True)
+    assert list(written) == [shared, {}, shared]
