@@ -179,8 +179,11 @@ def _step(label: str, *, is_done: bool, is_now: bool, note: str, part: int, whol
 
 
 def _billed_before(run: BillingRun) -> Iterator[tuple[str, int]]:
+    """Add up what still stands of the month before, of all contracts but those that another run billed this month."""
     start = (run.period_start - dt.timedelta(days=1)).replace(day=1)
+    elsewhere = BilledPeriod.objects.of_month(run.period_start).standing().exclude(run=run)
     billed = BilledPeriod.objects.of_month(start).standing().filter(invoice__isnull=False)
+    billed = billed.exclude(contract__reference__in=elsewhere.values("contract__reference"))
     if run.partner_id is not None:
         billed = billed.filter(contract__partner=run.partner_id)
     sums = billed.order_by().values_list("invoice__currency").annotate(cents=Sum("invoice__total_cents"))

@@ -13,7 +13,7 @@ from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.admin.run_progress import totals_beside
 from partners.models import BilledPeriod, BillingRun
-from partners.services import approve_run, bill_again, build_run, issue_run
+from partners.services import approve_run, bill_again, build_run, hold_entry, issue_run, release_entry
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, ON, UTC, a_contract, a_partner, bill, use
 from tests.partners.pages import page_of
 
@@ -87,6 +87,18 @@ def test_a_run_stands_beside_what_still_stands_of_the_month_before():
     issue(bill_again(billed_period=BilledPeriod.objects.get(contract=billed_twice), now=AFTER_OCTOBER, by="ada"))
     run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
     assert [(row.before, row.total) for row in totals_beside(run)] == [("$1,000.00", "$1,500.00")]
+
+
+def test_a_run_of_what_was_left_out_stands_beside_the_same_contracts():
+    held, _ = a_contract("flat"), a_contract("flat")
+    bill()
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    hold_entry(entry=run.entries.get(contract=held), reason="Ask first.", now=AFTER_NOVEMBER, by="ada")
+    issue(run)
+    rest = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    release_entry(entry=rest.entries.get(), now=AFTER_NOVEMBER, by="ada")
+    assert [(row.before, row.total) for row in totals_beside(run)] == [("$1,000.00", "$500.00")]
+    assert [(row.before, row.total) for row in totals_beside(rest)] == [("$500.00", "$500.00")]
 
 
 def test_a_run_that_bills_the_month_again_does_not_ask_for_it():

@@ -68,7 +68,7 @@ def bodies(conflict: UsageConflict, request: HttpRequest) -> Iterator[Panel]:  #
     rows += [(name, kept[name], sent[name], "") for name in alike[: max(_MOST - len(rows), 0)]]
     hidden = len(names) - len(rows)
     note = f"{counted(len(differing), 'field')} of {len(names):,} differ; {hidden:,} are not shown." if hidden else ""
-    heads = ("Field", "Kept, and counted", "Sent, and refused", "")
+    heads = ("Field", "Kept", "Sent, and refused", "")
     yield Panel("What is kept, and what was sent", heads, rows, note=note, is_wide=True)
 
 
