@@ -116,7 +116,9 @@ class Contract(models.Model):
     minimum_cents = CentsField(default=0, help_text="Minimum commitment of a month, after the discount.")
     maximum_cents = CentsField(null=True, blank=True, help_text="A month never costs more, before tax.")
     proration = models.CharField(max_length=10, choices=Proration.choices, default=Proration.DAYS)
-    tax_rate = models.DecimalField(max_digits=7, decimal_places=6, default=0, help_text="A fraction: 0.19 is 19 %.")
+    tax_rate = models.DecimalField(
+        max_digits=7, decimal_places=6, default=Decimal(0), help_text="A fraction: 0.19 is 19 %."
+    )
     tax_category = models.CharField(
         max_length=2,
         choices=TaxCategory.choices,

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
 
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.garbage import collector_paused
@@ -20,7 +20,7 @@ from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
 from partners.services.asking import ROUNDING
 from partners.services.choosing import Bill, LeftOut, choose
-from partners.services.corrections import settle_corrections
+from partners.services.corrections import hold_papers, settle_corrections
 from partners.services.locks import hold_contracts
 
 log = structlog.get_logger(__name__)
@@ -39,8 +39,10 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
     """Bill these entries together; where they fail together, half of them at a time, until the failing one is alone."""
     try:
         _bill_together(run=run, ids=ids, on=on, now=now, by=by)
-    except (OperationalError, InterfaceError, RunNotApproved):
-        raise  # PostgreSQL went away, chose us as a deadlock's victim, or the run is: nothing is wrong with contracts
+    except (OperationalError, InterfaceError, ProgrammingError, RunNotApproved):
+        # PostgreSQL went away, chose us as a deadlock's victim, or does not know what we ask for (a migration is
+        # missing), or the run is gone: nothing is wrong with contracts.
+        raise
     except Exception as error:
         log.exception("billing_chunk_failed", run=str(run), entries=len(ids))
         if len(ids) == 1:
@@ -57,6 +59,7 @@ def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.
     _refuse_unapproved(run)
     hold_contracts(Contract.objects.filter(run_entries__in=ids))
     bills, left_out = choose(run=run, entries=_claimed(ids))
+    hold_papers([correction for bill in bills for correction in bill.found.corrections])
     begun = _begun(run, bills, by)
     _keep_periods(run, bills)
     for bill in bills:

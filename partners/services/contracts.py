@@ -11,6 +11,7 @@ from django.db import transaction
 from billing_site.kit.errors import Refused
 from invoices.enums import TaxCategory
 from invoices.services import CannotBeAsked
+from invoices.totals import NotATaxRate
 from partners.enums import RATES_DEEDS, RATES_REQUESTS, ContractStatus, Proration
 from partners.models import BilledPeriod, Contract
 from partners.pricing import rate
@@ -113,7 +114,7 @@ def refuse_incomplete(contract: Contract) -> None:
     """Raise TermsIncomplete, UnknownTimeZone or DaysDiffer where a contract could not be billed."""
     try:
         total_with_tax(contract, rate(terms_of(contract), {}))  # a month without usage
-    except (ContractWithoutPrice, ImpossibleTerms, CannotBeAsked) as error:
+    except (ContractWithoutPrice, ImpossibleTerms, CannotBeAsked, NotATaxRate) as error:
         raise TermsIncomplete(str(error)) from error
     zone_named(contract.billing_time_zone, of=str(contract))
     refuse_other_days(contract)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
@@ -123,6 +125,18 @@ def contracts_with_a_final_invoice(*, month: Period, partner: Partner | None = N
     for contract in carrying.filter(partner__in=partners):
         over.pop(_bills_alike(contract), None)
     return Contract.objects.filter(pk__in=over.values())
+
+
+def hold_papers(planned: Sequence[PlannedCorrection]) -> None:
+    """Lock the invoices that will give something back, in one order, before the first credit note takes its number.
+
+    A person who credits one of them holds the invoice first and then wants a number, too.
+    """
+    months = [one.billed_period.pk for one in planned if one.net_cents < 0]
+    if months:
+        papers = Invoice.objects.filter(Q(billed_period__in=months) | Q(usage_corrections__billed_period__in=months))
+        held = Invoice.objects.filter(pk__in=papers.values("pk")).order_by("pk")
+        list(held.select_for_update(of=("self",)).values_list("pk"))
 
 
 def settle_corrections(

@@ -6,21 +6,37 @@ import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 
 from billing_site.kit.errors import sentence_of
+from invoices.models import CreditNote, Invoice
+from invoices.services import CreditLine, issue_credit_note
+from partners.metering import NewUsage, Reversal
 from partners.models import BilledPeriod, BillingRun, Contract
-from partners.services import MonthsAreBilled, change_contract, issue_run
+from partners.services import MonthsAreBilled, change_contract, issue_run, record_usage
 from partners.services.moving import move_to_time_zone
-from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, ON, a_contract, a_partner, approved_run, bill, use
+from tests import ground
+from tests.partners.agreements import (
+    AFTER_OCTOBER,
+    NOVEMBER,
+    OCTOBER,
+    ON,
+    a_contract,
+    a_partner,
+    approved_run,
+    bill,
+    use,
+)
 from tests.partners.billed import issued, states
 from tests.payments.storm import alone, at_once, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
+AFTER_NOVEMBER = dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC)
 MID_OCTOBER = dt.date(2026, 10, 16)
 
 
@@ -128,3 +144,40 @@ def test_a_run_changes_and_moves_never_wait_for_each_other_in_a_ring():
     billed = set(BilledPeriod.objects.filter(terms__served=whole).values_list("contract__reference", flat=True))
     changed = set(Contract.objects.filter(version=2).values_list("reference", flat=True))
     assert (billed | changed, billed & changed) == ({contract.reference for contract in contracts}, set())
+
+
+def test_who_credits_an_invoice_and_a_run_that_gives_back_never_wait_for_each_other_in_a_ring():
+    contracts = [a_contract(), a_contract()]
+    deeds = NewUsage("a", "deed", dt.datetime(2026, 10, 15, tzinfo=dt.UTC), Decimal(10))
+    for sent in (deeds, Reversal("b", "a")):
+        for contract in contracts:
+            record_usage(partner=contract.partner, events=[sent], now=AFTER_OCTOBER)
+        if sent is deeds:
+            bill()
+    run = approved_run(NOVEMBER, AFTER_NOVEMBER)
+    give_back = partial(issue_run, run=run, on=AFTER_NOVEMBER.date(), now=AFTER_NOVEMBER, by="grace")
+    paper = contracts[1].billed_periods.get().invoice
+    goodwill = CreditLine(description="Goodwill", amount_cents=1_00)
+    with ThreadPoolExecutor(1) as worker:
+        with transaction.atomic():
+            Invoice.objects.select_for_update(of=("self",)).get(pk=paper.pk)  # as who credits begins
+            waiting = worker.submit(alone, give_back)
+            wait_until_somebody_waits()
+            issue_credit_note(invoice=paper, lines=[goodwill], reason="Slow", on=ON, now=AFTER_NOVEMBER, by="ada")
+        waiting.result()
+    assert list(run.entries.values_list("state", flat=True)) == ["credited", "credited"]
+    assert list(CreditNote.objects.order_by("number").values_list("total_cents", flat=True)) == [1_00, 24_00, 23_00]
+
+
+def test_what_is_wrong_with_the_program_parks_nobody():
+    a_contract("flat")
+    run = approved_run()
+    with ground.administrator(name=connection.settings_dict["NAME"]) as owner:
+        owner.execute("ALTER TABLE api_usage RENAME COLUMN requests TO calls")
+        try:
+            with pytest.raises(ProgrammingError, match="requests"):
+                issue(run)
+        finally:
+            owner.execute("ALTER TABLE api_usage RENAME COLUMN calls TO requests")
+    assert run.entries.get().state == "previewed"
+    assert issue(run).status == "issued"
