@@ -33,14 +33,13 @@ def main() -> int:
     asked.add_argument("rooms", nargs="*", choices=[[], *ROOMS], help=f"any of {', '.join(ROOMS)}; without, all")
     asked.add_argument("--strict", action="store_true", help="exit with 1 when a mark is missed")
     options = asked.parse_args()
-    with _database():
-        outcomes = [outcome for room in options.rooms or ROOMS for outcome in _measured(room)]
+    outcomes = [outcome for room in options.rooms or ROOMS for outcome in _measured(room)]
     Console(width=150).print(_table(outcomes))
     return int(options.strict and not all(outcome.is_reached for outcome in outcomes))
 
 
 def _measured(room: str) -> Iterator[Outcome]:
-    with import_module(f"bench.{room}").duels() as duels:
+    with _database(), import_module(f"bench.{room}").duels() as duels:
         for duel in duels:
             print(f"  .. {duel.what}", file=sys.stderr, flush=True)
             yield fought(duel)
