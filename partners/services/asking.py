@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from invoices.services import refuse_beyond_the_books
@@ -29,10 +30,10 @@ def total_with_tax(
         )
         for line in lines
     ]
-    late = [correction.new_line() for correction in corrections if correction.net_cents > 0]
     drafts += [
-        LineDraft(line.quantity, line.unit_price, tax_rate=line.tax_rate, tax_category=line.tax_category)
-        for line in late
+        LineDraft(Decimal(1), one.price, tax_rate=contract.tax_rate, tax_category=contract.tax_category)
+        for one in corrections
+        if one.asks  # its contract is taxed as this one is, or another would carry it
     ]
     totals = total_invoice(drafts, currency=contract.currency, rounding=ROUNDING)
     refuse_beyond_the_books(drafts, totals)

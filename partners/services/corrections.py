@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -49,6 +50,16 @@ class PlannedCorrection:
         return self.now_cents - self.before_cents
 
     @property
+    def asks(self) -> bool:
+        """Whether it is a line of the next invoice; otherwise it gives back, or changes no amount."""
+        return self.net_cents > 0
+
+    @property
+    def price(self) -> Decimal:
+        """What that line asks for, in major units."""
+        return Money(self.net_cents, self.late.contract.currency).major
+
+    @property
     def told(self) -> Late:
         """What there is to say about it, in any language."""
         return Late(
@@ -85,7 +96,7 @@ class PlannedCorrection:
             detail=self.told.explanation(say),
             kind=LineKind.CORRECTION,
             meter=self.late.meter,
-            unit_price=Money(self.net_cents, contract.currency).major,
+            unit_price=self.price,
             tax_rate=contract.tax_rate,
             tax_category=contract.tax_category,
             service_period_start=start,
@@ -176,7 +187,7 @@ def _bills_alike(contract: Contract) -> tuple[Any, ...]:
 def _settled(
     planned: PlannedCorrection, *, run: BillingRun, invoice: Invoice | None, on: dt.date, now: dt.datetime, by: str
 ) -> list[Correction]:
-    if planned.net_cents > 0:
+    if planned.asks:
         return [_keep(planned, run, net_cents=planned.net_cents, invoice=invoice)]
     made = []
     for paper, line in _taken_from(planned):

@@ -105,13 +105,13 @@ class Preview:
 
         `kept` are the same lines as a run kept them: where the customer reads our language, their words are taken.
         """
-        late = [correction.new_line() for correction in self.corrections if correction.net_cents > 0]
+        late = [correction.new_line() for correction in self.corrections if correction.asks]
         return self._lines_of_the_month(kept) + late
 
     @property
     def amounts(self) -> list[int]:
         """What each line of its invoice comes to, before discount and tax."""
-        late = [correction.net_cents for correction in self.corrections if correction.net_cents > 0]
+        late = [correction.net_cents for correction in self.corrections if correction.asks]
         return [line.amount_cents for line in self.lines] + late
 
     def _lines_of_the_month(self, kept: Sequence[Mapping[str, Any]]) -> list[NewLine]:
