@@ -42,47 +42,51 @@ END $$;
 CREATE TRIGGER issued_is_issued BEFORE UPDATE OR DELETE ON invoices
     FOR EACH ROW EXECUTE FUNCTION invoice_keeps_its_promises();
 
--- The invoice's row is locked, so that no line changes while the invoice is being issued. It is looked up by one key:
--- with two, PostgreSQL read the whole table for each line of a large block.
-CREATE FUNCTION invoice_line_follows_its_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Invoices are locked, in the order of everybody, so that no line changes while its invoice is being issued.
+CREATE FUNCTION refuse_other_lines_of_issued(owners bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    billed record;
-    owner bigint := CASE WHEN TG_OP = 'DELETE' THEN OLD.invoice_id ELSE NEW.invoice_id END;
+    issued text;
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.invoice_id IS DISTINCT FROM OLD.invoice_id THEN
-        -- It moves: both invoices are locked, in the order of everybody.
-        PERFORM FROM invoices WHERE id IN (OLD.invoice_id, NEW.invoice_id) AND origin = 'native' ORDER BY id FOR NO KEY UPDATE;
-        SELECT invoice_number, status INTO billed FROM invoices WHERE id = OLD.invoice_id AND origin = 'native';
-        IF billed.status <> 'draft' THEN
-            RAISE EXCEPTION 'Invoice % is issued and its lines cannot be changed. Correct it with a credit note.', billed.invoice_number
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'issued_is_issued';
-        END IF;
-    END IF;
-    SELECT invoice_number, status INTO billed FROM invoices WHERE id = owner AND origin = 'native' FOR NO KEY UPDATE;
-    IF billed.status <> 'draft' THEN
-        RAISE EXCEPTION 'Invoice % is issued and its lines cannot be changed. Correct it with a credit note.', billed.invoice_number
+    PERFORM FROM invoices WHERE id = ANY (owners) AND origin = 'native' ORDER BY id FOR NO KEY UPDATE;
+    SELECT invoice_number INTO issued FROM invoices
+        WHERE id = ANY (owners) AND origin = 'native' AND status <> 'draft' ORDER BY id LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'Invoice % is issued and its lines cannot be changed. Correct it with a credit note.', issued
             USING ERRCODE = 'check_violation', CONSTRAINT = 'issued_is_issued';
     END IF;
+END $$;
+
+CREATE FUNCTION new_lines_follow_their_invoices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse_other_lines_of_issued(ARRAY(SELECT DISTINCT invoice_id FROM new_lines));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER new_lines_follow_their_invoices AFTER INSERT ON invoice_lines REFERENCING NEW TABLE AS new_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION new_lines_follow_their_invoices();
+
+CREATE FUNCTION invoice_line_follows_its_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse_other_lines_of_issued(ARRAY[OLD.invoice_id, CASE WHEN TG_OP = 'UPDATE' THEN NEW.invoice_id END]);
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
-CREATE TRIGGER issued_is_issued BEFORE INSERT OR UPDATE OR DELETE ON invoice_lines
+CREATE TRIGGER issued_is_issued BEFORE UPDATE OR DELETE ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION invoice_line_follows_its_invoice();
 
 CREATE FUNCTION invoice_is_the_sum_of_its_lines() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    billed invoices%ROWTYPE;
-    summed record;
+    wrong record;
 BEGIN
-    SELECT * INTO billed FROM invoices WHERE id = NEW.id;
-    SELECT count(*) AS lines, coalesce(sum(amount_cents), 0) AS subtotal,
-           coalesce(sum(discount_cents), 0) AS discount, coalesce(sum(tax_cents), 0) AS tax
-        INTO summed FROM invoice_lines WHERE invoice_id = NEW.id;
-    IF billed.status <> 'draft' AND (
-        summed.lines = 0 OR summed.subtotal <> billed.subtotal_cents
-        OR summed.discount <> billed.discount_cents OR summed.tax <> billed.tax_cents
-    ) THEN
-        RAISE EXCEPTION 'Invoice % does not equal the sum of its lines (% + % tax there, % + % tax here).', billed.invoice_number,
-            summed.subtotal, summed.tax, billed.subtotal_cents, billed.tax_cents
+    SELECT billed.invoice_number, billed.subtotal_cents, billed.tax_cents, summed.* INTO wrong
+        FROM invoices AS billed, LATERAL (
+            SELECT count(*) AS lines, coalesce(sum(amount_cents), 0) AS subtotal,
+                coalesce(sum(discount_cents), 0) AS discount, coalesce(sum(tax_cents), 0) AS tax
+            FROM invoice_lines WHERE invoice_id = billed.id) AS summed
+        WHERE billed.id = NEW.id AND billed.status <> 'draft' AND (summed.lines = 0
+            OR (summed.subtotal, summed.discount, summed.tax)
+            <> (billed.subtotal_cents::numeric, billed.discount_cents::numeric, billed.tax_cents::numeric));
+    IF FOUND THEN
+        RAISE EXCEPTION 'Invoice % does not equal the sum of its lines (% + % tax there, % + % tax here).', wrong.invoice_number,
+            wrong.subtotal, wrong.tax, wrong.subtotal_cents, wrong.tax_cents
             USING ERRCODE = 'check_violation', CONSTRAINT = 'invoice_is_the_sum_of_its_lines';
     END IF;
     RETURN NULL;
@@ -301,6 +305,7 @@ DROP TRIGGER issued_is_issued ON credit_note_lines;
 DROP TRIGGER credit_note_keeps_its_promises ON credit_notes;
 DROP TRIGGER invoice_is_the_sum_of_its_lines ON invoices;
 DROP TRIGGER issued_is_issued ON invoice_lines;
+DROP TRIGGER new_lines_follow_their_invoices ON invoice_lines;
 DROP TRIGGER issued_is_issued ON invoices;
 DROP FUNCTION delivery_keeps_its_promises();
 DROP FUNCTION seller_numbers_its_papers();
@@ -309,6 +314,8 @@ DROP FUNCTION credit_note_line_follows_its_note();
 DROP FUNCTION credit_note_keeps_its_promises();
 DROP FUNCTION invoice_is_the_sum_of_its_lines();
 DROP FUNCTION invoice_line_follows_its_invoice();
+DROP FUNCTION new_lines_follow_their_invoices();
+DROP FUNCTION refuse_other_lines_of_issued(bigint[]);
 DROP FUNCTION invoice_keeps_its_promises();
 """
 
