@@ -12,7 +12,7 @@ class KitConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self) -> None:
-        from billing_site.kit import database_role, roles
+        from billing_site.kit import database_role, lookups, roles  # noqa: F401 - lookups are known from then on
 
         post_migrate.connect(database_role.grant_use, dispatch_uid="kit.database_role")
         post_migrate.connect(roles.write_groups, dispatch_uid="kit.roles")

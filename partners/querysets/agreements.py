@@ -48,7 +48,7 @@ class ContractQuerySet(models.QuerySet):
 class PurchaseOrderQuerySet(models.QuerySet):
     def of_partners(self, contracts: Collection[Any]) -> Self:
         """Orders of the partners of these contracts."""
-        return self.filter(partner__in={contract.partner_id for contract in contracts})
+        return self.filter(partner__any={contract.partner_id for contract in contracts})
 
     def oldest_first(self) -> Self:
         return self.order_by(F("start_date").asc(nulls_first=True), "pk")
