@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -13,11 +15,12 @@ _NEXT_IDS = """
 WITH named AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, %s) AS sequence)
 SELECT nextval(sequence) FROM named, generate_series(1, %s)
 """
-_AS_IT_IS = {  # what a column of this kind takes without a change; anything else is prepared by its field
+_PLAIN = {  # what a column of this kind takes without a change; anything else is prepared by its field
     **dict.fromkeys(("CharField", "TextField"), str),
     **dict.fromkeys(("AutoField", "BigAutoField"), int),
     **dict.fromkeys(("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"), int),
     "BooleanField": bool,
+    "DecimalField": Decimal,
     "DateField": dt.date,
     "DateTimeField": dt.datetime,
 }
@@ -49,7 +52,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[Any]) -> int:
     give_ids(model, rows)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in options.concrete_fields)
     statement = f"COPY {connection.ops.quote_name(options.db_table)} ({names}) FROM STDIN"
-    columns = [_written(field, [field.pre_save(row, add=True) for row in rows]) for field in options.concrete_fields]
+    columns = [_written(field, _said(field, rows)) for field in options.concrete_fields]
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for values in zip(*columns, strict=True):
             copy.write_row(values)
@@ -91,21 +94,35 @@ def give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
         row.pk = key
 
 
+def _said(field: Any, rows: Sequence[Any]) -> list[Any]:
+    """Return what new rows say in a column; most fields have nothing to add to it before it is saved."""
+    if type(field).pre_save is models.Field.pre_save:
+        return [vars(row)[field.attname] for row in rows]
+    return [field.pre_save(row, add=True) for row in rows]
+
+
 def _written(field: Any, values: list[Any]) -> list[Any]:
     """Prepare a column for PostgreSQL; most values are as it takes them, and asking the field for each costs most."""
     kind = (field.target_field if field.is_relation else field).get_internal_type()
     if kind == "JSONField":
         return _as_json(field, values)
-    plain = _AS_IT_IS.get(kind)
+    types = set(map(type, values)) - {NoneType}
+    if types <= {_PLAIN.get(kind)} and (types != {Decimal} or _are_finite(values)):
+        return values
+    if _PLAIN.get(kind) is str and all(issubclass(one, str) for one in types):
+        return [None if value is None else str.__str__(value) for value in values]  # of choices, their values
     connection = connections[router.db_for_write(field.model)]
-    return [
-        value if value is None or type(value) is plain else field.get_db_prep_save(value, connection=connection)
-        for value in values
-    ]
+    return [None if value is None else field.get_db_prep_save(value, connection=connection) for value in values]
+
+
+def _are_finite(values: Sequence[Decimal | None]) -> bool:
+    """PostgreSQL would keep what is not a number; a field refuses it."""
+    return all(value is None or value.is_finite() for value in values)
 
 
 def _as_json(field: Any, values: list[Any]) -> list[str | None]:
     """Write each object once, however many rows hold it: a thousand invoices copy one seller, logo and all."""
+    write = (field.encoder or json.JSONEncoder)().encode
     different = {id(value): value for value in values if value is not None}
-    texts = {key: json.dumps(value, cls=field.encoder) for key, value in different.items()}
+    texts = {key: write(value) for key, value in different.items()}
     return [None if value is None else texts[id(value)] for value in values]

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from billing_site.kit.writing import insert_rows
-from invoices.enums import TaxCategory
+from invoices.enums import LineKind, TaxCategory
 from invoices.models import Invoice, InvoiceLine
 from tests.books import a_draft
 
@@ -37,6 +37,17 @@ def test_a_row_written_in_a_block_reads_as_one_that_is_saved():
 def test_a_number_nobody_can_pay_is_refused_in_a_block_too():
     with pytest.raises(ValidationError):
         insert_rows(InvoiceLine, [_line(position=7, unit_price=Decimal("NaN"))])
+
+
+def test_a_number_without_digits_is_refused_though_its_neighbours_are_fine():
+    with pytest.raises(ValidationError):
+        insert_rows(InvoiceLine, [_line(position=7), _line(position=8, unit_price=Decimal("NaN"))])
+
+
+def test_a_choice_is_written_as_its_value():
+    plain, chosen = _line(position=7, kind="fee"), _line(position=8, kind=LineKind.FEE)
+    insert_rows(InvoiceLine, [plain, chosen])
+    assert list(InvoiceLine.objects.filter(pk__in=[plain.pk, chosen.pk]).values_list("kind", flat=True)) == ["fee"] * 2
 
 
 def test_an_object_that_rows_share_is_written_in_each():
