@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from billing_site.kit.money import Money, round_half_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Rounding = Literal["line", "document"]
+_ROUNDINGS = get_args(Rounding)
 _NONE = Decimal(0)
 _NO_TAX = Fraction(0)
 
@@ -137,16 +139,18 @@ def total_invoice(
 
     The document's discount is an amount or the part `discount_rate` of what the lines leave after their own.
     """
-    if rounding not in get_args(Rounding):
+    if rounding not in _ROUNDINGS:
         msg = f"{rounding!r} is no way to round tax: choose line or document."
         raise UnknownRounding(msg)
     priced = [Money.priced(line.quantity, line.unit_price, currency, line.package_size).cents for line in lines]
     _refuse_two_discounts(discount_cents, discount_rate)
     discounts = _discounts(lines, priced, discount_cents, discount_rate)
     payable = [price - discount for price, discount in zip(priced, discounts, strict=True)]
-    taxes = _taxes(lines, payable, rounding, tax_inclusive=tax_inclusive)
+    groups = _groups(lines)
+    together = groups.values() if rounding == "document" else [[i] for i in range(len(lines))]
+    taxes = _taxes(lines, payable, together, tax_inclusive=tax_inclusive)
     of_line = _line_with_tax_inside if tax_inclusive else _line_before_tax
-    return _summed(lines, [of_line(*parts) for parts in zip(lines, priced, discounts, taxes, strict=True)])
+    return _summed(groups, tuple(of_line(*parts) for parts in zip(lines, priced, discounts, taxes, strict=True)))
 
 
 def _line_before_tax(_: LineDraft, priced: int, discount: int, tax: int) -> LineTotals:
@@ -160,17 +164,21 @@ def _line_with_tax_inside(line: LineDraft, priced: int, discount: int, tax: int)
     return LineTotals(amount_cents=net + net_discount, discount_cents=net_discount, tax_cents=tax, net_cents=net)
 
 
-def _summed(drafts: Sequence[LineDraft], lines: Sequence[LineTotals]) -> InvoiceTotals:
+def _summed(groups: Mapping[TaxGroup, Sequence[int]], lines: tuple[LineTotals, ...]) -> InvoiceTotals:
+    subtotal = sum([line.amount_cents for line in lines])
+    discount = sum([line.discount_cents for line in lines])
+    taxes = [
+        TaxTotal(*group, sum([lines[i].net_cents for i in places]), sum([lines[i].tax_cents for i in places]))
+        for group, places in groups.items()
+    ]
+    tax = sum([group.tax_cents for group in taxes])
     return InvoiceTotals(
-        lines=tuple(lines),
-        subtotal_cents=sum(line.amount_cents for line in lines),
-        discount_cents=sum(line.discount_cents for line in lines),
-        tax_cents=sum(line.tax_cents for line in lines),
-        total_cents=sum(line.gross_cents for line in lines),
-        taxes=tuple(
-            TaxTotal(*group, sum(lines[i].net_cents for i in places), sum(lines[i].tax_cents for i in places))
-            for group, places in sorted(_groups(drafts).items(), key=lambda found: (found[0].rate, found[0].category))
-        ),
+        lines=lines,
+        subtotal_cents=subtotal,
+        discount_cents=discount,
+        tax_cents=tax,
+        total_cents=subtotal - discount + tax,
+        taxes=tuple(sorted(taxes, key=attrgetter("rate", "category"))),
     )
 
 
@@ -209,15 +217,16 @@ def _refuse_more_than_all(discount: int, whole: int) -> None:
         raise DiscountTooLarge(discount, whole)
 
 
-def _taxes(lines: Sequence[LineDraft], payable: Sequence[int], rounding: str, *, tax_inclusive: bool) -> list[int]:
+def _taxes(
+    lines: Sequence[LineDraft], payable: Sequence[int], together: Iterable[Sequence[int]], *, tax_inclusive: bool
+) -> list[int]:
+    """Return the tax of each line; the places that stand together round once."""
     share: Callable[[Decimal], Fraction] = _share_inside if tax_inclusive else Fraction
     exact = [
         part * share(line.tax_rate) if line.tax_rate else _NO_TAX for line, part in zip(lines, payable, strict=True)
     ]
-    if rounding == "line":
-        return [round_half_up(tax) for tax in exact]
     taxes = [0] * len(lines)
-    for places in _groups(lines).values():
+    for places in together:
         for i, tax in zip(places, _rounded_together([exact[i] for i in places]), strict=True):
             taxes[i] = tax
     return taxes

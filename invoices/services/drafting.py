@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from django.db import transaction
 
 from billing_site.kit.errors import Refused
+from billing_site.kit.making import Maker
 from billing_site.kit.money import Money
 from billing_site.kit.writing import give_ids, insert_rows, update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
@@ -27,6 +28,7 @@ from invoices.totals import (
 
 _MOST_CENTS = 2**63 - 1  # as a column holds, and the next two before their point
 _MOST_UNITS, _MOST_PRICE = 10**18, 10**12
+_new_invoice, _new_line = Maker(Invoice), Maker(InvoiceLine)
 WORKED_OUT = ("amount_cents", "discount_cents", "tax_cents")
 
 
@@ -56,7 +58,7 @@ class CannotBeAsked(Refused):
     """An invoice asks for nothing or more, in amounts the books can hold, and no discount exceeds its price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NewLine:
     """A line to draft: `unit_price` in major units per `package_size`, periods half-open."""
 
@@ -78,12 +80,16 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInvoice:
-    """An invoice to draft; `fields` are further columns of it, such as its period."""
+    """An invoice to draft; `fields` are further columns of it, such as its period.
+
+    `totals` are what its lines come to, from whoever had to know that before; otherwise they are worked out.
+    """
 
     customer: Customer
     seller: Seller
     currency: str
     lines: Sequence[NewLine]
+    totals: InvoiceTotals | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -117,7 +123,7 @@ def begin_invoices(*, invoices: Sequence[NewInvoice], by: str) -> list[Draft]:
     give_ids(Invoice, [draft.invoice for draft in made])
     for draft in made:
         for line in draft.lines:
-            line.invoice = draft.invoice
+            line.invoice_id = draft.invoice.pk
     insert_rows(InvoiceLine, [line for draft in made for line in draft.lines])
     return made
 
@@ -170,20 +176,16 @@ def _added_up(new: NewInvoice, by: str) -> Draft:
         "language": new.customer.language,
         "user_id": new.customer.user_id,
     }
-    invoice = Invoice(
+    invoice = _new_invoice(
         customer=new.customer,
         seller=new.seller,
         currency=new.currency,
         metadata={"drafted_by": by},
         **(given | dict(new.fields)),
     )
-    lines = [InvoiceLine(position=n, **_columns(line)) for n, line in enumerate(new.lines, start=1)]
-    write_totals(invoice, lines)
+    lines = [_new_line(position=n, **vars(line)) for n, line in enumerate(new.lines, start=1)]
+    _note_totals(invoice, lines, new.totals or asked_totals(invoice, lines))
     return Draft(invoice, lines)
-
-
-def _columns(line: NewLine) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in NewLine.__dataclass_fields__}
 
 
 def refuse_unless_draft(invoice: Invoice) -> None:
@@ -254,7 +256,10 @@ def _asked(line: InvoiceLine) -> LineDraft:
 
 def write_totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     """Work the totals out and note them on the rows, unsaved; return the lines that say something new."""
-    totals = asked_totals(invoice, lines)
+    return _note_totals(invoice, lines, asked_totals(invoice, lines))
+
+
+def _note_totals(invoice: Invoice, lines: Sequence[InvoiceLine], totals: InvoiceTotals) -> list[InvoiceLine]:
     changed = []
     for row, line in zip(lines, totals.lines, strict=True):
         said = row.amount_cents, row.discount_cents, row.tax_cents

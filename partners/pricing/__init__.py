@@ -14,7 +14,7 @@ from partners.pricing.keeping import (
     tiers_from_json,
 )
 from partners.pricing.proration import WHOLE_MONTH, Proration
-from partners.pricing.rating import METERS, NegativeUsage, RatedLine, UnknownMeter, net_cents, rate
+from partners.pricing.rating import METERS, NegativeUsage, PricedBy, RatedLine, UnknownMeter, net_cents, rate
 from partners.pricing.wording import Late, description_of, explanation_of, unit_label_of
 from partners.terms import (
     ContractWithoutPrice,
@@ -42,6 +42,7 @@ __all__ = [
     "NegativeUsage",
     "PerDeed",
     "PerRequest",
+    "PricedBy",
     "Proration",
     "RatedLine",
     "Terms",

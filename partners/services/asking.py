@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from invoices.services import refuse_beyond_the_books
-from invoices.totals import LineDraft, total_invoice
+from invoices.totals import InvoiceTotals, LineDraft, total_invoice
 from partners.models import Contract
 from partners.pricing import RatedLine
 from partners.services.corrections import PlannedCorrection
@@ -15,10 +15,10 @@ from partners.services.corrections import PlannedCorrection
 ROUNDING: Final = "document"
 
 
-def total_with_tax(
+def totals_with_tax(
     contract: Contract, lines: Sequence[RatedLine], corrections: Sequence[PlannedCorrection] = ()
-) -> int:
-    """Return what the lines of a month and its late usage come to. Raises CannotBeAsked."""
+) -> InvoiceTotals:
+    """Return what a month and its late usage come to, line by line as on its invoice. Raises CannotBeAsked."""
     drafts = [
         LineDraft(
             quantity=line.quantity,
@@ -37,4 +37,4 @@ def total_with_tax(
     ]
     totals = total_invoice(drafts, currency=contract.currency, rounding=ROUNDING)
     refuse_beyond_the_books(drafts, totals)
-    return totals.total_cents
+    return totals

@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 
 from billing_site.kit.errors import Refused, sentence_of
 from billing_site.kit.garbage import collector_paused
+from billing_site.kit.making import Maker
 from billing_site.kit.writing import insert_rows, update_rows
 from invoices.services import Draft, NewInvoice, begin_invoices, issue_begun
 from partners.enums import EntryKind, EntryState, RunStatus
@@ -22,9 +23,10 @@ from partners.services.asking import ROUNDING
 from partners.services.choosing import Bill, LeftOut, choose
 from partners.services.corrections import hold_papers, settle_corrections
 from partners.services.locks import hold_contracts
+from partners.services.previews import Preview
 
 log = structlog.get_logger(__name__)
-_OUTCOME = ("state", "reason", "invoice", "purchase_order")
+_new_period = Maker(BilledPeriod)
 
 
 class RunNotApproved(Refused):
@@ -32,7 +34,7 @@ class RunNotApproved(Refused):
 
 
 class InvoiceDiffers(Refused):
-    """The drafted invoice does not reproduce the rated lines; a fault of ours, and nothing to send to anybody."""
+    """The invoice would not ask for what the lines were rated at; a fault of ours, and nothing to send to anybody."""
 
 
 def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
@@ -57,7 +59,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
     _refuse_unapproved(run)
-    hold_contracts(Contract.objects.filter(run_entries__in=ids))
+    hold_contracts(Contract.objects.filter(run_entries__pk__any=ids))
     bills, left_out = choose(run=run, entries=_claimed(ids))
     hold_papers([correction for bill in bills for correction in bill.found.corrections])
     begun = _begun(run, bills, by)
@@ -80,16 +82,17 @@ def _refuse_unapproved(run: BillingRun) -> None:
 
 def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
     """Lock the entries that still wait, so that nobody parks or bills them beside us."""
-    entries = BillingRunEntry.objects.waiting().filter(pk__in=ids)
+    entries = BillingRunEntry.objects.waiting().filter(pk__any=ids)
     return list(entries.with_shared_sellers().select_for_update(of=("self",)))
 
 
 def _begun(run: BillingRun, bills: Sequence[Bill], by: str) -> list[Draft]:
     """Begin the invoices of all that come to something."""
     asking = [bill for bill in bills if bill.found.total_cents]
+    for bill in asking:
+        _refuse_other_amounts(bill.found)
     begun = begin_invoices(invoices=[_new_invoice(run, bill) for bill in asking], by=by)
     for bill, draft in zip(asking, begun, strict=True):
-        _refuse_other_amounts(bill, draft)
         bill.invoice = draft.invoice
     return begun
 
@@ -112,21 +115,20 @@ def _new_invoice(run: BillingRun, bill: Bill) -> NewInvoice:
         seller=contract.seller,
         currency=contract.currency,
         lines=found.new_lines(kept=bill.entry.lines),
+        totals=found.totals,
         fields=fields,
     )
 
 
-def _refuse_other_amounts(bill: Bill, draft: Draft) -> None:
-    amounts = [line.amount_cents for line in draft.lines]
-    if draft.invoice.total_cents != bill.found.total_cents or amounts != bill.found.amounts:
-        raise InvoiceDiffers(
-            f"The draft of {bill.found.contract} is {draft.invoice.total}, its rated lines are {bill.found.total}."
-        )
+def _refuse_other_amounts(found: Preview) -> None:
+    asked = [line.amount_cents for line in found.totals.lines]
+    if asked != found.amounts:
+        raise InvoiceDiffers(f"The lines of {found.contract} were rated at {found.amounts}, but would ask for {asked}.")
 
 
 def _keep_periods(run: BillingRun, bills: Sequence[Bill]) -> None:
     periods = [
-        BilledPeriod(
+        _new_period(
             contract=bill.found.contract,
             period_start=run.period_start,
             period_end=run.period_end,
@@ -152,14 +154,14 @@ def _settle(run: BillingRun, bill: Bill, *, on: dt.date, now: dt.datetime, by: s
         bill.entry.state = EntryState.CREDITED
     else:
         bill.entry.state = EntryState.EMPTY
-    bill.entry.invoice, bill.entry.purchase_order = bill.invoice, bill.found.order
+    bill.entry.invoice_id = bill.invoice.pk if bill.invoice else None
 
 
 def _note_outcomes(bills: Sequence[Bill], left_out: Sequence[LeftOut]) -> None:
     for one in left_out:
         one.entry.state, one.entry.reason = one.state, one.reason
-    entries = [bill.entry for bill in bills] + [one.entry for one in left_out]
-    update_rows(BillingRunEntry, entries, _OUTCOME)
+    update_rows(BillingRunEntry, [bill.entry for bill in bills], ("state", "invoice"))
+    update_rows(BillingRunEntry, [one.entry for one in left_out], ("state", "reason"))
 
 
 def _park(entry_id: int, reason: str) -> None:

@@ -65,7 +65,7 @@ def choose(*, run: BillingRun, entries: Sequence[BillingRunEntry]) -> tuple[list
             bills.append(chosen)
         else:
             left_out.append(chosen)
-        if isinstance(one, Preview) and not (isinstance(chosen, Bill) and one.total_cents):
+        if isinstance(one, Preview) and one.order and isinstance(chosen, LeftOut):
             orders.draw(one.order, -one.total_cents)  # what is not billed leaves its order to the others
     return bills, left_out
 
@@ -104,6 +104,8 @@ def _late_months_of(entries: Sequence[BillingRunEntry]) -> dict[int, tuple[LateU
     They are locked before they are counted: another run may have been approved with the same late usage.
     """
     kept = {e.contract_id: [one["billed_period"] for one in e.corrections] for e in entries if e.corrections}
+    if not kept:
+        return {}
     late = BilledPeriod.objects.filter(pk__in=[month for months in kept.values() for month in months])
     held = [month.pk for month in late.order_by("pk").select_for_update(no_key=True)]
     again = late_usage_of(billed_periods=held)
@@ -115,7 +117,7 @@ def _billed_months(run: BillingRun, entries: Sequence[BillingRunEntry]) -> dict[
     """Return what this month is billed by already, by contract."""
     months = BilledPeriod.objects.of_month(run.period_start).select_related("invoice")
     billed: dict[int, list[BilledPeriod]] = {}
-    for period in months.filter(contract__in=[entry.contract_id for entry in entries]).order_by("revision"):
+    for period in months.filter(contract__any=[entry.contract_id for entry in entries]).order_by("revision"):
         billed.setdefault(period.contract_id, []).append(period)
     return billed
 
@@ -133,7 +135,7 @@ def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
     if entry.currency != found.contract.currency or entry.total_cents != found.total_cents:
         total = Money(entry.total_cents, entry.currency)
         raise PreviewDiffers(f"Approved were {total}, now it is {found.total}; build the run again and look at it.")
-    if _facts(entry) != found.facts_as_json():
+    if not _are_kept(found.facts_as_json(), entry.lines):
         raise PreviewDiffers("The total is as approved, but its lines are not; build the run again and look at it.")
     if entry.corrections != found.corrections_as_json():
         raise PreviewDiffers("Its late usage is not what was approved; build the run again and look at it.")
@@ -142,6 +144,9 @@ def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
         raise PreviewDiffers(f"It was approved with {approved}, now it draws on {now}; build the run again.")
 
 
-def _facts(entry: BillingRunEntry) -> list[dict[str, Any]]:
-    """Return an entry's lines without their words, which follow from the rest."""
-    return [{name: value for name, value in line.items() if name not in WORDS} for line in entry.lines]
+def _are_kept(lines: Sequence[dict[str, Any]], kept: Sequence[dict[str, Any]]) -> bool:
+    """Say whether lines are those that a run keeps, whose words follow from the rest."""
+    return len(lines) == len(kept) and all(
+        facts.items() <= line.items() and len(line) <= len(facts) + len(WORDS)
+        for facts, line in zip(lines, kept, strict=True)
+    )

@@ -16,7 +16,7 @@ from partners.enums import RATES_DEEDS, RATES_REQUESTS, ContractStatus, Proratio
 from partners.models import BilledPeriod, Contract
 from partners.pricing import rate
 from partners.services.agreed import refuse_other_days, terms_of
-from partners.services.asking import total_with_tax
+from partners.services.asking import totals_with_tax
 from partners.services.zones import zone_named
 from partners.terms import ContractWithoutPrice, ImpossibleTerms
 
@@ -113,7 +113,7 @@ def refuse_change(contract: Contract, draft: Contract) -> None:
 def refuse_incomplete(contract: Contract) -> None:
     """Raise TermsIncomplete, UnknownTimeZone or DaysDiffer where a contract could not be billed."""
     try:
-        total_with_tax(contract, rate(terms_of(contract), {}))  # a month without usage
+        totals_with_tax(contract, rate(terms_of(contract), {}))  # a month without usage
     except (ContractWithoutPrice, ImpossibleTerms, CannotBeAsked, NotATaxRate) as error:
         raise TermsIncomplete(str(error)) from error
     zone_named(contract.billing_time_zone, of=str(contract))

@@ -35,10 +35,9 @@ class OrderBook:
             raise NoOrderCovers(self._what_is_missing(contract, fitting, total_cents, on))
         return found
 
-    def draw(self, order: PurchaseOrder | None, cents: int) -> None:
+    def draw(self, order: PurchaseOrder, cents: int) -> None:
         """Count a month against its order."""
-        if order is not None:
-            self.drawn[order.pk] = self.drawn.get(order.pk, 0) + cents
+        self.drawn[order.pk] = self.drawn.get(order.pk, 0) + cents
 
     def _left(self, order: PurchaseOrder) -> int | None:
         return None if order.left_cents is None else order.left_cents - self.drawn.get(order.pk, 0)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -16,9 +17,11 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.pdf.wording import Wording
 from invoices.services import NewLine
+from invoices.totals import InvoiceTotals
 from partners.enums import EntryKind
 from partners.models import ApiUsage, Contract, PurchaseOrder
 from partners.pricing import (
+    PricedBy,
     Proration,
     RatedLine,
     Terms,
@@ -29,7 +32,7 @@ from partners.pricing import (
     unit_label_of,
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
-from partners.services.asking import total_with_tax
+from partners.services.asking import totals_with_tax
 from partners.services.corrections import PlannedCorrection, plan_correction
 from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
@@ -47,7 +50,7 @@ class NotInForce(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """One contract's month rated: `served` are the days it ran, `total_cents` includes tax.
+    """One contract's month rated: `served` are the days it ran, `totals` what its invoice asks for.
 
     Without lines of its own (kind `final`) it settles late usage alone, and `served` spans the months of that.
     It draws on `order`, or is held because of what it `waits_for`.
@@ -59,11 +62,16 @@ class Preview:
     terms: Terms
     proration: Proration
     lines: tuple[RatedLine, ...]
-    total_cents: int
+    totals: InvoiceTotals
     corrections: tuple[PlannedCorrection, ...] = ()
     kind: EntryKind = EntryKind.MONTH
     order: PurchaseOrder | None = None
     waits_for: str = ""
+
+    @property
+    def total_cents(self) -> int:
+        """What it comes to, tax included."""
+        return self.totals.total_cents
 
     @property
     def total(self) -> Money:
@@ -110,7 +118,7 @@ class Preview:
 
     @property
     def amounts(self) -> list[int]:
-        """What each line of its invoice comes to, before discount and tax."""
+        """What each line of its invoice was rated at, before discount and tax."""
         late = [correction.net_cents for correction in self.corrections if correction.asks]
         return [line.amount_cents for line in self.lines] + late
 
@@ -203,6 +211,8 @@ def _with_order(found: Preview, orders: OrderBook) -> Preview:
         order = orders.order_for(found.contract, total_cents=found.total_cents, on=found.served.last_day)
     except NoOrderCovers as refusal:
         return replace(found, waits_for=str(refusal))
+    if order is None:
+        return found
     orders.draw(order, found.total_cents)
     return replace(found, order=order)
 
@@ -231,7 +241,7 @@ def preview(
         terms=terms,
         proration=proration,
         lines=lines,
-        total_cents=total_with_tax(contract, lines, corrections),
+        totals=totals_with_tax(contract, lines, corrections),
         corrections=corrections,
         kind=EntryKind.MONTH if served else EntryKind.FINAL,
     )
@@ -257,7 +267,13 @@ def _span_of(corrections: Sequence[PlannedCorrection], month: Period) -> Period:
 def _fields_of(line: RatedLine) -> dict[str, Any]:
     """Say what `asdict` says, which copies each number with care."""
     facts = {name: getattr(line, name) for name in line.__dataclass_fields__}
-    return facts | {"tier": line.tier and asdict(line.tier), "proration": asdict(line.proration)}
+    return facts | {"tier": line.tier and _parts_of(line.tier), "proration": _parts_of(line.proration)}
+
+
+@lru_cache(maxsize=1000)
+def _parts_of(fact: PricedBy | Proration) -> dict[str, Any]:
+    """Most lines of a month share the days they count for, and many a tier."""
+    return asdict(fact)
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
