@@ -96,7 +96,8 @@ def give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
 
 def _said(field: Any, rows: Sequence[Any]) -> list[Any]:
     """Return what new rows say in a column; most fields have nothing to add to it before it is saved."""
-    if type(field).pre_save is models.Field.pre_save:
+    is_plain_date = isinstance(field, models.DateField) and not (field.auto_now or field.auto_now_add)
+    if is_plain_date or type(field).pre_save is models.Field.pre_save:
         return [vars(row)[field.attname] for row in rows]
     return [field.pre_save(row, add=True) for row in rows]
 

@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('user_id', models.CharField(blank=True, help_text="The product's own id of the user.", max_length=120)),
                 ('api_key_prefix', models.CharField(blank=True, max_length=20)),
                 ('invoice_number', models.CharField(blank=True, editable=False, max_length=80, null=True)),
-                ('stripe_invoice_id', models.CharField(blank=True, editable=False, max_length=255, null=True, unique=True)),
+                ('stripe_invoice_id', models.CharField(blank=True, editable=False, max_length=255, null=True)),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paid', 'Paid'), ('void', 'Void'), ('uncollectible', 'Uncollectible')], default='draft', max_length=20)),
                 ('currency', billing_site.kit.fields.CurrencyField(max_length=3, validators=[billing_site.kit.fields.known_currency])),
                 ('subtotal_cents', billing_site.kit.fields.CentsField(default=0)),
@@ -547,7 +547,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='seller',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.seller'),
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='invoices.seller'),
         ),
         migrations.AddField(
             model_name='creditnoteevent',
@@ -792,6 +792,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoice',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('origin', 'native'), ('stripe_invoice_id', None)), models.Q(('origin', 'stripe'), ('stripe_invoice_id__isnull', False)), _connector='OR'), name='stripe_invoice_has_its_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.UniqueConstraint(condition=models.Q(('stripe_invoice_id__isnull', False)), fields=('stripe_invoice_id',), name='stripe_invoice_copied_once'),
         ),
         migrations.AddConstraint(
             model_name='invoice',

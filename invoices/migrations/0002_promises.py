@@ -72,7 +72,7 @@ END $$;
 CREATE TRIGGER issued_is_issued BEFORE UPDATE OR DELETE ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION invoice_line_follows_its_invoice();
 
-CREATE FUNCTION invoice_is_the_sum_of_its_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_other_sums_than_lines(issued bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     wrong record;
 BEGIN
@@ -81,18 +81,33 @@ BEGIN
             SELECT count(*) AS lines, coalesce(sum(amount_cents), 0) AS subtotal,
                 coalesce(sum(discount_cents), 0) AS discount, coalesce(sum(tax_cents), 0) AS tax
             FROM invoice_lines WHERE invoice_id = billed.id) AS summed
-        WHERE billed.id = NEW.id AND billed.status <> 'draft' AND (summed.lines = 0
+        WHERE billed.id = ANY (issued) AND billed.status <> 'draft' AND (summed.lines = 0
             OR (summed.subtotal, summed.discount, summed.tax)
-            <> (billed.subtotal_cents::numeric, billed.discount_cents::numeric, billed.tax_cents::numeric));
+            <> (billed.subtotal_cents::numeric, billed.discount_cents::numeric, billed.tax_cents::numeric))
+        LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'Invoice % does not equal the sum of its lines (% + % tax there, % + % tax here).', wrong.invoice_number,
             wrong.subtotal, wrong.tax, wrong.subtotal_cents, wrong.tax_cents
             USING ERRCODE = 'check_violation', CONSTRAINT = 'invoice_is_the_sum_of_its_lines';
     END IF;
+END $$;
+
+-- Who writes an invoice that is issued already has written its lines: they may not follow.
+CREATE FUNCTION new_invoices_are_the_sum_of_their_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse_other_sums_than_lines(ARRAY(SELECT id FROM new_invoices WHERE origin = 'native' AND status <> 'draft'));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER new_invoices_are_the_sum_of_their_lines AFTER INSERT ON invoices REFERENCING NEW TABLE AS new_invoices
+    FOR EACH STATEMENT EXECUTE FUNCTION new_invoices_are_the_sum_of_their_lines();
+
+CREATE FUNCTION invoice_is_the_sum_of_its_lines() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse_other_sums_than_lines(ARRAY[NEW.id]);
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER invoice_is_the_sum_of_its_lines
-    AFTER INSERT OR UPDATE OF status, subtotal_cents, discount_cents, tax_cents ON invoices
+    AFTER UPDATE OF status, subtotal_cents, discount_cents, tax_cents ON invoices
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.origin = 'native' AND NEW.status <> 'draft')
     EXECUTE FUNCTION invoice_is_the_sum_of_its_lines();
 
@@ -304,6 +319,7 @@ DROP TRIGGER number_series_only_grows ON invoices_numberseries;
 DROP TRIGGER issued_is_issued ON credit_note_lines;
 DROP TRIGGER credit_note_keeps_its_promises ON credit_notes;
 DROP TRIGGER invoice_is_the_sum_of_its_lines ON invoices;
+DROP TRIGGER new_invoices_are_the_sum_of_their_lines ON invoices;
 DROP TRIGGER issued_is_issued ON invoice_lines;
 DROP TRIGGER new_lines_follow_their_invoices ON invoice_lines;
 DROP TRIGGER issued_is_issued ON invoices;
@@ -313,6 +329,8 @@ DROP FUNCTION number_series_only_grows();
 DROP FUNCTION credit_note_line_follows_its_note();
 DROP FUNCTION credit_note_keeps_its_promises();
 DROP FUNCTION invoice_is_the_sum_of_its_lines();
+DROP FUNCTION new_invoices_are_the_sum_of_their_lines();
+DROP FUNCTION refuse_other_sums_than_lines(bigint[]);
 DROP FUNCTION invoice_line_follows_its_invoice();
 DROP FUNCTION new_lines_follow_their_invoices();
 DROP FUNCTION refuse_other_lines_of_issued(bigint[]);

@@ -28,12 +28,14 @@ class Invoice(models.Model):
     """A request for money: `native` ones are ours, `stripe` ones are copied and never recomputed."""
 
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.NATIVE)
-    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
+    seller = models.ForeignKey(  # found by `invoice_number_once_per_seller`
+        Seller, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices", db_index=False
+    )
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     user_id = models.CharField(max_length=120, blank=True, help_text="The product's own id of the user.")
     api_key_prefix = models.CharField(max_length=20, blank=True)
     invoice_number = models.CharField(max_length=80, null=True, blank=True, editable=False)
-    stripe_invoice_id = models.CharField(max_length=255, null=True, blank=True, unique=True, editable=False)
+    stripe_invoice_id = models.CharField(max_length=255, null=True, blank=True, editable=False)
     status = models.CharField(max_length=20, choices=InvoiceStatus.choices, default=InvoiceStatus.DRAFT)
     currency = CurrencyField()
     subtotal_cents = CentsField(default=0)
@@ -161,6 +163,11 @@ class Invoice(models.Model):
                 condition=Q(origin=Origin.NATIVE, stripe_invoice_id=None)
                 | Q(origin=Origin.STRIPE, stripe_invoice_id__isnull=False),
                 name="stripe_invoice_has_its_id",
+            ),
+            models.UniqueConstraint(  # without a row for each of our own, which have none
+                fields=["stripe_invoice_id"],
+                condition=Q(stripe_invoice_id__isnull=False),
+                name="stripe_invoice_copied_once",
             ),
             models.UniqueConstraint(
                 fields=["seller", "invoice_number"],
