@@ -68,6 +68,7 @@ class FlagKind(models.TextChoices):
     USAGE_WITHOUT_CONTRACT = "usage_without_contract", "Usage without contract"
     LATE_USAGE = "late_usage", "Late usage"
     UNDONE = "undone", "To bill again"
+    LEFT_UNBILLED = "left_unbilled", "Left unbilled"
 
 
 class Meter(models.TextChoices):

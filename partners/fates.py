@@ -1,4 +1,4 @@
-"""Owns what became of usage: each unit counted is billed, open, free, or without a contract. No framework."""
+"""Owns what became of usage: each unit counted is billed, open, free, or rejected for a reason. No framework."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ class Counted(NamedTuple):
 
 
 class Agreed(NamedTuple):
-    """The days of a contract, half-open (None: without an end), and the meter it rates, if any."""
+    """The days of a contract, half-open (None: without an end), and the meter it rates, if any.
+
+    `left_unbilled` are its months, by their first days, that a person decided to leave unbilled.
+    """
 
     start: date
     end: date | None
     meter: str | None
+    left_unbilled: frozenset[date] = frozenset()
 
 
 class Billed(NamedTuple):
@@ -40,13 +44,15 @@ class Fate:
     """What became of a meter's units: together they are all that was counted.
 
     `open` waits for a run, or was taken back from what is billed (below zero). `free` fell on days of contracts that
-    do not rate the meter. `without_contract` is rejected: nobody agreed on a price for those days.
+    do not rate the meter. The others are rejected: `without_contract`, as nobody agreed on a price for those days;
+    `left_unbilled`, as a person decided so and said why.
     """
 
     billed: Decimal = Decimal(0)
     open: Decimal = Decimal(0)
     free: Decimal = Decimal(0)
     without_contract: Decimal = Decimal(0)
+    left_unbilled: Decimal = Decimal(0)
 
     def __add__(self, other: Fate) -> Fate:
         return Fate(
@@ -54,11 +60,12 @@ class Fate:
             self.open + other.open,
             self.free + other.free,
             self.without_contract + other.without_contract,
+            self.left_unbilled + other.left_unbilled,
         )
 
     @property
     def counted(self) -> Decimal:
-        return self.billed + self.open + self.free + self.without_contract
+        return self.billed + self.open + self.free + self.without_contract + self.left_unbilled
 
 
 Month = tuple[date, str]  # its first day, and a meter
@@ -79,5 +86,8 @@ def _fate_of(day: date, meter: str, quantity: Decimal, agreed: Sequence[Agreed])
     running = [contract for contract in agreed if contract.start <= day and (not contract.end or day < contract.end)]
     if not running:
         return Fate(without_contract=quantity)
-    is_rated = any(contract.meter == meter for contract in running)
-    return Fate(open=quantity) if is_rated else Fate(free=quantity)
+    rating = [contract for contract in running if contract.meter == meter]
+    if not rating:
+        return Fate(free=quantity)
+    is_left = all(day.replace(day=1) in contract.left_unbilled for contract in rating)
+    return Fate(left_unbilled=quantity) if is_left else Fate(open=quantity)

@@ -71,7 +71,7 @@ class UnagreedUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoneMonth:
-    """A billed month whose invoice people took back, and that nobody billed again."""
+    """A billed month whose invoice people took back, and that nobody billed again; `left_by` somebody, or waiting."""
 
     contract_id: int
     partner_id: int
@@ -79,6 +79,8 @@ class UndoneMonth:
     invoice: str
     total: Money
     is_void: bool
+    left_by: str = ""
+    left_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +106,8 @@ def surprises(facts: RunFacts, *, change_percent: int) -> Iterator[Surprise]:
     for used in facts.unagreed:
         yield Surprise(kind="usage_without_contract", partner_id=used.partner_id, sentence=_without_contract(used))
     for month in facts.undone:
-        told, contract = _undone(month), month.contract_id
-        yield Surprise(kind="undone", partner_id=month.partner_id, contract_id=contract, sentence=told)
+        kind, told = _undone(month)
+        yield Surprise(kind=kind, partner_id=month.partner_id, contract_id=month.contract_id, sentence=told)
 
 
 def change_in_percent(before: Money, now: Money) -> Decimal | None:
@@ -178,6 +180,8 @@ def _without_contract(used: UnagreedUsage) -> str:
     return f"{counted_text(used.quantity, used.meter)} on {days} without a contract, {when}: nobody will pay for them."
 
 
-def _undone(one: UndoneMonth) -> str:
-    fate = "is void" if one.is_void else "is credited in full"
-    return f"{one.month}: {one.invoice} of {one.total} {fate}, and nobody billed the month again."
+def _undone(one: UndoneMonth) -> tuple[str, str]:
+    fate = f"{one.month}: {one.invoice} of {one.total} is {'void' if one.is_void else 'credited in full'}"
+    if one.left_by:
+        return "left_unbilled", f"{fate}, and {one.left_by} left the month unbilled: {one.left_because}"
+    return "undone", f"{fate}, and nobody billed the month again."

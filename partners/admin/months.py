@@ -1,7 +1,8 @@
-"""Owns the pages of billed months: on which terms and quantities, what late usage changed, and billing one again."""
+"""Owns the pages of billed months: on which terms and quantities, what late usage changed, billing one again or not."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,22 +21,35 @@ from billing_site.kit.admin import (
     money_cell,
     money_column,
 )
+from billing_site.kit.admin.columns import EMPTY
 from billing_site.kit.admin.panels import register
-from billing_site.kit.admin.words import span_text
+from billing_site.kit.admin.words import day_text, span_text
 from billing_site.kit.exports import ExportMixin
 from partners.admin.run_entries import usage_text
 from partners.admin.terms_words import kept_rows
-from partners.models import BilledPeriod, BillingRun, Correction
+from partners.models import BilledPeriod, BillingRun, Correction, LeftUnbilled
 from partners.resources import BilledPeriodResource, CorrectionResource
-from partners.services import bill_again
+from partners.services import bill_again, leave_unbilled, reopen_month
 
 
 def bill_once_more(*, billedperiod: BilledPeriod, now: Any, by: str) -> BillingRun:
     return bill_again(billed_period=billedperiod, now=now, by=by)
 
 
-def is_undone(period: BilledPeriod) -> bool:
-    return bool(BilledPeriod.objects.latest_revisions().undone().filter(pk=period.pk).exists())
+def leave_month_unbilled(*, billedperiod: BilledPeriod, reason: str, now: Any, by: str) -> LeftUnbilled:
+    return leave_unbilled(billed_period=billedperiod, reason=reason, now=now, by=by)
+
+
+def reopen(*, billedperiod: BilledPeriod, now: Any, by: str) -> LeftUnbilled:
+    return reopen_month(billed_period=billedperiod, now=now, by=by)
+
+
+def is_undecided(period: BilledPeriod) -> bool:
+    return bool(BilledPeriod.objects.undecided().contains(period))
+
+
+def is_left_unbilled(period: BilledPeriod) -> bool:
+    return bool(BilledPeriod.objects.left_unbilled().contains(period))
 
 
 @admin.register(BilledPeriod)
@@ -56,7 +70,11 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     search_help_text = "Contract, partner or invoice number"
     list_select_related = ("run__partner",)
     ordering = ("-period_start", "contract__partner__name", "-revision")
-    views = (View("To bill again", "to_bill_again", dated=True), View("Undone", "undone"))
+    views = (
+        View("To bill again", "to_bill_again", dated=True),
+        View("Left unbilled", "left_unbilled"),
+        View("Undone", "undone"),
+    )
     resource_classes = (BilledPeriodResource,)
     actions = (
         confirmed(
@@ -68,8 +86,24 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
             explanation="Previews this month of the contract once more, as its next revision, with all that is counted "
             "now. Its invoice must be void or credited in full. Nothing is billed until the run is approved.",
         ),
+        confirmed(
+            "Leave unbilled",
+            do=leave_month_unbilled,
+            permission="partners.hold_billingrun",
+            done="Left unbilled",
+            explanation="Decides that this month of the contract stays unbilled, with all that is counted for it, and "
+            "asks for it no more. The reason is kept with your name. Reopen takes it back.",
+        ),
+        confirmed(
+            "Reopen",
+            do=reopen,
+            permission="partners.hold_billingrun",
+            reason="none",
+            done="Reopened",
+            explanation="Puts this month back among those to bill again. Nothing is billed by that.",
+        ),
     )
-    offered_when = {"bill_again": is_undone}
+    offered_when = {"bill_again": is_undecided, "leave_unbilled": is_undecided, "reopen": is_left_unbilled}
     fields = (
         ("contract", "invoice"),
         ("served", "created_at"),
@@ -92,6 +126,20 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
         return usage_text(period.usage) or "nothing"
 
     counted_then.short_description = "Counted when it was billed"  # type: ignore[attr-defined]
+
+
+@register(BilledPeriod)
+def decisions(period: BilledPeriod, request: HttpRequest) -> Iterator[Panel]:  # noqa: ARG001
+    """Who left the month unbilled and why, and who reopened it; no panel where nobody did."""
+    rows = [
+        (_by(one.decided_by, one.decided_at), one.reason, _by(one.reopened_by, one.reopened_at))
+        for one in period.decisions.in_order()
+    ]
+    yield Panel("Left unbilled", ("Decided", "Reason", "Reopened"), rows, is_wide=True)
+
+
+def _by(user: str, at: dt.datetime | None) -> str:
+    return f"{day_text(at)} by {user}" if at else EMPTY
 
 
 @register(BilledPeriod)

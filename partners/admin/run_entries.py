@@ -30,7 +30,7 @@ _TONES = {
     "credited": "success",
     "parked": "danger",
 }
-_FLAG_TONES = {FlagKind.NEW: "info", FlagKind.GONE: "warning", FlagKind.LATE_USAGE: "info"}
+_FLAG_TONES = dict.fromkeys((FlagKind.NEW, FlagKind.LATE_USAGE, FlagKind.LEFT_UNBILLED), "info")
 
 
 @dataclass(frozen=True, slots=True)

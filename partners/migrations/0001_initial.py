@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'permissions': [('approve_billingrun', 'Can approve billing runs'), ('hold_billingrun', 'Can hold partners of billing runs and release them'), ('issue_billingrun', 'Can issue approved billing runs'), ('send_billingrun', 'Can send the invoices of billing runs')],
+                'permissions': [('approve_billingrun', 'Can approve billing runs'), ('hold_billingrun', 'Can hold partners of billing runs, and leave months unbilled'), ('issue_billingrun', 'Can issue approved billing runs'), ('send_billingrun', 'Can send the invoices of billing runs')],
             },
         ),
         migrations.CreateModel(
@@ -435,7 +435,7 @@ class Migration(migrations.Migration):
             name='RunFlag',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('new', 'New'), ('gone', 'Gone'), ('changed', 'Changed'), ('zero_usage', 'No usage this month'), ('contract_without_usage', 'Never used'), ('usage_without_contract', 'Usage without contract'), ('late_usage', 'Late usage'), ('undone', 'To bill again')], max_length=30)),
+                ('kind', models.CharField(choices=[('new', 'New'), ('gone', 'Gone'), ('changed', 'Changed'), ('zero_usage', 'No usage this month'), ('contract_without_usage', 'Never used'), ('usage_without_contract', 'Usage without contract'), ('late_usage', 'Late usage'), ('undone', 'To bill again'), ('left_unbilled', 'Left unbilled')], max_length=30)),
                 ('sentence', models.TextField(help_text='What surprises, in figures.')),
                 ('entry', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='flags', to='partners.billingrunentry')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
@@ -752,7 +752,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='runflag',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'gone', 'changed', 'zero_usage', 'contract_without_usage', 'usage_without_contract', 'late_usage', 'undone'])), name='run_flag_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'gone', 'changed', 'zero_usage', 'contract_without_usage', 'usage_without_contract', 'late_usage', 'undone', 'left_unbilled'])), name='run_flag_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='usagearchive',
@@ -785,5 +785,69 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='usageevent',
             constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='event_reversed_once'),
+        ),
+        migrations.CreateModel(
+            name='LeftUnbilled',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.TextField()),
+                ('decided_by', models.CharField(max_length=150)),
+                ('decided_at', models.DateTimeField()),
+                ('reopened_by', models.CharField(blank=True, max_length=150)),
+                ('reopened_at', models.DateTimeField(blank=True, null=True)),
+                ('billed_period', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='partners.billedperiod')),
+            ],
+            options={
+                'verbose_name': 'month left unbilled',
+                'verbose_name_plural': 'months left unbilled',
+            },
+        ),
+        migrations.CreateModel(
+            name='LeftUnbilledEvent',
+            fields=[
+                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_label', models.TextField(help_text='The event label.')),
+                ('id', models.BigIntegerField()),
+                ('reason', models.TextField()),
+                ('decided_by', models.CharField(max_length=150)),
+                ('decided_at', models.DateTimeField()),
+                ('reopened_by', models.CharField(blank=True, max_length=150)),
+                ('reopened_at', models.DateTimeField(blank=True, null=True)),
+                ('billed_period', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='partners.billedperiod')),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='partners.leftunbilled')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='leftunbilled',
+            constraint=models.UniqueConstraint(condition=models.Q(('reopened_at', None)), fields=('billed_period',), name='month_is_left_unbilled_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='leftunbilled',
+            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='month_left_unbilled_says_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='leftunbilled',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reopened_at', None), ('reopened_by', '')), models.Q(models.Q(('reopened_by', ''), _negated=True), ('reopened_at__isnull', False)), _connector='OR'), name='month_is_reopened_by_somebody'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='leftunbilled',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH _pgh_attached_context AS ( SELECT _pgh_attach_context() AS value ) INSERT INTO "partners_leftunbilledevent" ("billed_period_id", "decided_at", "decided_by", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reopened_at", "reopened_by") SELECT new_values."billed_period_id", new_values."decided_at", new_values."decided_by", new_values."id", _pgh_attached_context.value, NOW(), \'insert\', new_values."id", new_values."reason", new_values."reopened_at", new_values."reopened_by" FROM ( SELECT new_values.* FROM new_values  ) AS new_values, _pgh_attached_context; RETURN NULL;', hash='c15274093d76590943b9d8c8a0b87365c89d1345', level='STATEMENT', operation='INSERT', pgid='pgtrigger_insert_insert_0625f', referencing='REFERENCING NEW TABLE AS new_values ', table='partners_leftunbilled', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='leftunbilled',
+            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "partners_leftunbilledevent" ("billed_period_id", "decided_at", "decided_by", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reopened_at", "reopened_by") VALUES (NEW."billed_period_id", NEW."decided_at", NEW."decided_by", NEW."id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."reopened_at", NEW."reopened_by"); RETURN NULL;', hash='71666bdb0520bbd2defff00441e2a7ba00b69cfb', operation='UPDATE', pgid='pgtrigger_update_update_c0a7d', table='partners_leftunbilled', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='leftunbilled',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "partners_leftunbilledevent" ("billed_period_id", "decided_at", "decided_by", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "reopened_at", "reopened_by") VALUES (OLD."billed_period_id", OLD."decided_at", OLD."decided_by", OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."reason", OLD."reopened_at", OLD."reopened_by"); RETURN NULL;', hash='ec7fd0d75e881cbb5dbde06f391f8bc802422d17', operation='DELETE', pgid='pgtrigger_delete_delete_3f339', table='partners_leftunbilled', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='leftunbilledevent',
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='b2e77f9354ab172b0425ac8895a2926613e93274', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_1ce4b', table='partners_leftunbilledevent', when='BEFORE')),
         ),
     ]

@@ -57,19 +57,51 @@ CREATE TRIGGER contract_end_leaves_billed_months_alone BEFORE UPDATE ON api_part
 
 CREATE FUNCTION month_is_billed_again_only_when_undone() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    before_it bigint;
+    before_it partners_billedperiod;
 BEGIN
-    SELECT invoice_id INTO before_it FROM partners_billedperiod
-        WHERE contract_id = NEW.contract_id AND period_start = NEW.period_start AND revision = NEW.revision - 1;
-    IF NOT invoice_is_undone(before_it) THEN
+    -- Whoever bills it again waits here for whoever leaves it unbilled, and the other way round.
+    SELECT * INTO before_it FROM partners_billedperiod
+        WHERE contract_id = NEW.contract_id AND period_start = NEW.period_start AND revision = NEW.revision - 1 FOR NO KEY UPDATE;
+    IF invoice_is_undone(before_it.invoice_id) IS NOT TRUE THEN
         RAISE EXCEPTION 'This month of the contract is billed%; void or fully credit its invoice before billing again.',
-            coalesce((SELECT ' by invoice ' || invoice_number FROM invoices WHERE id = before_it), '')
+            coalesce((SELECT ' by invoice ' || invoice_number FROM invoices WHERE id = before_it.invoice_id), '')
             USING ERRCODE = 'check_violation', CONSTRAINT = 'month_is_billed_again_only_when_undone';
+    END IF;
+    IF EXISTS (SELECT FROM partners_leftunbilled WHERE billed_period_id = before_it.id AND reopened_at IS NULL) THEN
+        RAISE EXCEPTION 'This month of the contract is left unbilled; reopen it before billing it again.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'month_left_unbilled_is_not_billed';
     END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER month_is_billed_again_only_when_undone AFTER INSERT ON partners_billedperiod
     FOR EACH ROW WHEN (NEW.revision > 1) EXECUTE FUNCTION month_is_billed_again_only_when_undone();
+
+CREATE FUNCTION only_an_undone_month_is_left_unbilled() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    month partners_billedperiod;
+BEGIN
+    SELECT * INTO month FROM partners_billedperiod WHERE id = NEW.billed_period_id FOR NO KEY UPDATE;
+    IF invoice_is_undone(month.invoice_id) IS NOT TRUE OR EXISTS (SELECT FROM partners_billedperiod
+            WHERE contract_id = month.contract_id AND period_start = month.period_start AND revision > month.revision) THEN
+        RAISE EXCEPTION 'Only a month whose invoice is void or fully credited, and that nobody billed again, is left unbilled.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'only_an_undone_month_is_left_unbilled';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER only_an_undone_month_is_left_unbilled AFTER INSERT ON partners_leftunbilled
+    FOR EACH ROW EXECUTE FUNCTION only_an_undone_month_is_left_unbilled();
+
+CREATE FUNCTION decision_is_only_reopened() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.reopened_at IS NOT NULL
+        OR (to_jsonb(NEW) - ARRAY['reopened_by', 'reopened_at']) <> (to_jsonb(OLD) - ARRAY['reopened_by', 'reopened_at']) THEN
+        RAISE EXCEPTION 'Who left a month unbilled, when and why stays on record. Reopen the month, or decide about it again.'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'decision_is_only_reopened';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER decision_is_only_reopened BEFORE UPDATE OR DELETE ON partners_leftunbilled
+    FOR EACH ROW EXECUTE FUNCTION decision_is_only_reopened();
 
 CREATE FUNCTION usage_is_only_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -181,6 +213,7 @@ CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON partners_requestcount FOR EAC
 CREATE TRIGGER only_add BEFORE UPDATE OR DELETE ON partners_usagearchive FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_records BEFORE TRUNCATE ON api_partner_contracts FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE TRIGGER keep_records BEFORE TRUNCATE ON partners_billedperiod FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER keep_records BEFORE TRUNCATE ON partners_leftunbilled FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE TRIGGER keep_records BEFORE TRUNCATE ON partners_correction FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE TRIGGER keep_records BEFORE TRUNCATE ON usage_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE TRIGGER keep_records BEFORE TRUNCATE ON partners_requestcount FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
@@ -190,6 +223,7 @@ CREATE TRIGGER keep_records BEFORE TRUNCATE ON api_usage FOR EACH STATEMENT EXEC
 BACKWARD = r"""
 DROP TRIGGER keep_records ON api_partner_contracts;
 DROP TRIGGER keep_records ON partners_billedperiod;
+DROP TRIGGER keep_records ON partners_leftunbilled;
 DROP TRIGGER keep_records ON partners_correction;
 DROP TRIGGER keep_records ON usage_events;
 DROP TRIGGER keep_records ON partners_requestcount;
@@ -208,6 +242,8 @@ DROP TRIGGER approved_entries_keep_their_amounts ON partners_billingrunentry;
 DROP TRIGGER approved_totals_are_locked ON partners_billingrun;
 DROP TRIGGER revoked_key_stays_revoked ON partners_partnerapikey;
 DROP TRIGGER usage_is_only_added ON usage_events;
+DROP TRIGGER decision_is_only_reopened ON partners_leftunbilled;
+DROP TRIGGER only_an_undone_month_is_left_unbilled ON partners_leftunbilled;
 DROP TRIGGER month_is_billed_again_only_when_undone ON partners_billedperiod;
 DROP TRIGGER contract_end_leaves_billed_months_alone ON api_partner_contracts;
 DROP TRIGGER contract_keeps_its_terms ON api_partner_contracts;
@@ -219,6 +255,8 @@ DROP FUNCTION approved_entries_keep_their_amounts();
 DROP FUNCTION approved_totals_are_locked();
 DROP FUNCTION revoked_key_stays_revoked();
 DROP FUNCTION usage_is_only_added();
+DROP FUNCTION decision_is_only_reopened();
+DROP FUNCTION only_an_undone_month_is_left_unbilled();
 DROP FUNCTION month_is_billed_again_only_when_undone();
 DROP FUNCTION contract_end_leaves_billed_months_alone();
 DROP FUNCTION invoice_is_undone(bigint);

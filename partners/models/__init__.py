@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partners.models.agreements import Contract, Partner, PartnerApiKey, PurchaseOrder
-from partners.models.runs import BilledPeriod, BillingRun, BillingRunEntry, Correction, RunFlag
+from partners.models.runs import BilledPeriod, BillingRun, BillingRunEntry, Correction, LeftUnbilled, RunFlag
 from partners.models.usage import ApiUsage, RequestBatch, RequestCount, UsageArchive, UsageConflict, UsageEvent
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "BillingRunEntry",
     "Contract",
     "Correction",
+    "LeftUnbilled",
     "Partner",
     "PartnerApiKey",
     "PurchaseOrder",

@@ -12,7 +12,13 @@ from billing_site.kit.fields import CentsField, CurrencyField, is_currency, one_
 from invoices.models import CreditNote, Invoice
 from partners.enums import EntryKind, EntryState, FlagKind, RunStatus
 from partners.models.agreements import Contract, Partner, PurchaseOrder
-from partners.querysets import BilledPeriodQuerySet, BillingRunEntryQuerySet, BillingRunQuerySet, CorrectionQuerySet
+from partners.querysets import (
+    BilledPeriodQuerySet,
+    BillingRunEntryQuerySet,
+    BillingRunQuerySet,
+    CorrectionQuerySet,
+    LeftUnbilledQuerySet,
+)
 
 
 @audited
@@ -44,7 +50,7 @@ class BillingRun(models.Model):
     class Meta:
         permissions = [
             ("approve_billingrun", "Can approve billing runs"),
-            ("hold_billingrun", "Can hold partners of billing runs and release them"),
+            ("hold_billingrun", "Can hold partners of billing runs, and leave months unbilled"),
             ("issue_billingrun", "Can issue approved billing runs"),
             ("send_billingrun", "Can send the invoices of billing runs"),
         ]
@@ -166,6 +172,37 @@ class BilledPeriod(models.Model):
         """The days of the month that were billed, half-open, whatever became of the contract since."""
         start, _, end = self.terms.get("served", f"{self.period_start}/{self.period_end}").partition("/")
         return dt.date.fromisoformat(start), dt.date.fromisoformat(end)
+
+
+@audited
+class LeftUnbilled(models.Model):
+    """A person's decision that an undone month stays unbilled, until somebody reopens it; both stay on record."""
+
+    billed_period = models.ForeignKey(BilledPeriod, on_delete=models.PROTECT, related_name="decisions")
+    reason = models.TextField()
+    decided_by = models.CharField(max_length=150)
+    decided_at = models.DateTimeField()
+    reopened_by = models.CharField(max_length=150, blank=True)
+    reopened_at = models.DateTimeField(null=True, blank=True)
+
+    objects = LeftUnbilledQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "month left unbilled"
+        verbose_name_plural = "months left unbilled"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["billed_period"], condition=Q(reopened_at=None), name="month_is_left_unbilled_once"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="month_left_unbilled_says_why"),
+            models.CheckConstraint(
+                condition=Q(reopened_by="", reopened_at=None) | ~Q(reopened_by="") & Q(reopened_at__isnull=False),
+                name="month_is_reopened_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.billed_period} · left unbilled"
 
 
 @audited

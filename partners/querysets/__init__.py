@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partners.querysets.agreements import ApiKeyQuerySet, ContractQuerySet, PurchaseOrderQuerySet
-from partners.querysets.months import BilledPeriodQuerySet, CorrectionQuerySet
+from partners.querysets.months import BilledPeriodQuerySet, CorrectionQuerySet, LeftUnbilledQuerySet
 from partners.querysets.runs import BillingRunEntryQuerySet, BillingRunQuerySet
 from partners.querysets.usage import ApiUsageQuerySet, UsageEventQuerySet
 
@@ -15,6 +15,7 @@ __all__ = [
     "BillingRunQuerySet",
     "ContractQuerySet",
     "CorrectionQuerySet",
+    "LeftUnbilledQuerySet",
     "PurchaseOrderQuerySet",
     "UsageEventQuerySet",
 ]

@@ -58,6 +58,15 @@ class CorrectionQuerySet(models.QuerySet):
         return Coalesce("invoice", "credit_note__invoice")
 
 
+class LeftUnbilledQuerySet(models.QuerySet):
+    def standing(self) -> Self:
+        """Those that nobody reopened."""
+        return self.filter(reopened_at=None)
+
+    def in_order(self) -> Self:
+        return self.order_by("decided_at", "pk")
+
+
 class BilledPeriodQuerySet(models.QuerySet):
     def of_month(self, start: dt.date) -> Self:
         return self.filter(period_start=start)
@@ -77,13 +86,18 @@ class BilledPeriodQuerySet(models.QuerySet):
         """Months whose invoice people voided or credited in full: they may be billed again."""
         return self.filter(_is_undone())
 
-    def to_bill_again(self, *, on: dt.date) -> Self:
-        """Undone, of the year before this day, and nobody billed them again.
+    def left_unbilled(self) -> Self:
+        """Undone, and a person decided that they stay unbilled."""
+        return self.filter(Exists(self._standing_decisions()))
 
-        An older one is taken for a decision, and found among the undone.
-        """
+    def undecided(self) -> Self:
+        """Undone, and nobody billed them again or left them unbilled."""
+        return self.latest_revisions().undone().filter(~Exists(self._standing_decisions()))
+
+    def to_bill_again(self, *, on: dt.date) -> Self:
+        """Undecided, of the year before this day; an older one is taken for a decision, and found among the undone."""
         a_year_before = on.replace(year=on.year - 1, day=1)
-        return self.latest_revisions().undone().within(since=a_year_before, before=on)
+        return self.undecided().within(since=a_year_before, before=on)
 
     def standing(self) -> Self:
         """The latest revision of each month, where its invoice is not undone."""
@@ -95,6 +109,12 @@ class BilledPeriodQuerySet(models.QuerySet):
 
         latest = Correction.objects.filter(billed_period=OuterRef("pk")).order_by("-sequence").values("usage")[:1]
         return self.annotate(billed_for=Coalesce(Subquery(latest), F("usage")))
+
+    @staticmethod
+    def _standing_decisions() -> LeftUnbilledQuerySet:
+        from partners.models import LeftUnbilled
+
+        return LeftUnbilled.objects.standing().filter(billed_period=OuterRef("pk"))
 
     def with_late_usage(self) -> Self:
         """Rated months that now count something else than they are billed for, or lost an invoice that asked for more.

@@ -78,6 +78,13 @@ from partners.services.runs import (
     issue_run,
     totals_of_run,
 )
+from partners.services.unbilled import (
+    MonthLeftUnbilled,
+    NotLeftUnbilled,
+    NotToLeaveUnbilled,
+    leave_unbilled,
+    reopen_month,
+)
 from partners.services.usage import UsageItem, UsageOutcome, record_usage
 from partners.services.usage_conflicts import kept_body
 from partners.services.zones import UnknownTimeZone
@@ -95,6 +102,7 @@ __all__ = [
     "LateUsageStands",
     "MomentPast",
     "MonthAtWork",
+    "MonthLeftUnbilled",
     "MonthsAreBilled",
     "MoreThanApproved",
     "NameTaken",
@@ -106,6 +114,8 @@ __all__ = [
     "NotHeld",
     "NotHoldable",
     "NotInForceToChange",
+    "NotLeftUnbilled",
+    "NotToLeaveUnbilled",
     "NotToSend",
     "NotUndone",
     "NothingToApprove",
@@ -146,6 +156,7 @@ __all__ = [
     "kept_body",
     "late_months_for",
     "late_usage",
+    "leave_unbilled",
     "make_key",
     "month_at_work",
     "note_use",
@@ -155,6 +166,7 @@ __all__ = [
     "record_counts",
     "record_usage",
     "release_entry",
+    "reopen_month",
     "retry_parked",
     "revoke_key",
     "rotate_key",

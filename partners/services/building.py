@@ -23,6 +23,7 @@ from partners.services.flagging import facts_of, flag_entries
 from partners.services.locks import month_at_work
 from partners.services.previews import Found, Unpriceable, previews, unpriceable
 from partners.services.runs import cancel_run
+from partners.services.unbilled import locked_month, refuse_left_unbilled
 from partners.services.zones import zone_named
 from partners.surprises import Surprise, surprises
 
@@ -73,11 +74,12 @@ def build_run(
 def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> BillingRun:
     """Preview a month of a contract once more, as its next revision, after its invoice was voided or credited in full.
 
-    Raises NotUndone, LateUsageStands, RunUnderWay, MonthAtWork.
+    Raises NotUndone, MonthLeftUnbilled, LateUsageStands, RunUnderWay, MonthAtWork.
     """
     contract, start = billed_period.contract, billed_period.period_start
     month = month_starting(start)
     with month_at_work(start), transaction.atomic():
+        refuse_left_unbilled(locked_month(billed_period))
         if not BilledPeriod.objects.latest_revisions().undone().filter(pk=billed_period.pk).exists():
             raise NotUndone(f"{billed_period} is billed; void its invoice or credit it in full before billing again.")
         refuse_standing_corrections(contract=contract, month_start=start)

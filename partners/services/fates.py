@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,8 @@ from partners.models import BilledPeriod, Contract, Partner
 
 
 def fates_of(*, partner: Partner, since: dt.date | None = None) -> Mapping[Month, Fate]:
-    """Return what became of all that was counted for a partner, from the month `since` on, in three queries."""
-    contracts = list(Contract.objects.active().of(partner))
-    return fates(_counted(partner, since), [_agreed(contract) for contract in contracts], _billed(partner, since))
+    """Return what became of all that was counted for a partner, from the month `since` on, in four queries."""
+    return fates(_counted(partner, since), _agreed(partner), _billed(partner, since))
 
 
 def _counted(partner: Partner, since: dt.date | None) -> list[Counted]:
@@ -30,8 +30,15 @@ def _counted(partner: Partner, since: dt.date | None) -> list[Counted]:
     ]
 
 
-def _agreed(contract: Contract) -> Agreed:
-    return Agreed(contract.start_date, contract.end_date, _meter_of(contract))
+def _agreed(partner: Partner) -> list[Agreed]:
+    left = BilledPeriod.objects.left_unbilled().filter(contract__partner=partner)
+    months: dict[int, set[dt.date]] = defaultdict(set)
+    for contract, start in left.values_list("contract", "period_start"):
+        months[contract].add(start)
+    return [
+        Agreed(contract.start_date, contract.end_date, _meter_of(contract), frozenset(months[contract.pk]))
+        for contract in Contract.objects.active().of(partner)
+    ]
 
 
 def _billed(partner: Partner, since: dt.date | None) -> list[Billed]:

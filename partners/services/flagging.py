@@ -12,7 +12,7 @@ from billing_site.kit.money import Money
 from billing_site.kit.periods import Period
 from invoices.enums import InvoiceStatus
 from partners.enums import METER_OF, EntryKind, FlagKind, Meter
-from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, RunFlag
+from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, LeftUnbilled, RunFlag
 from partners.services.comparing import Comparison, Figures, added, comparisons
 from partners.services.corrections import PlannedCorrection
 from partners.services.previews import Preview, Unpriceable
@@ -165,16 +165,27 @@ def _unagreed(month: Period) -> Iterator[UnagreedUsage]:
 
 
 def _undone(month: Period, entries: Sequence[BillingRunEntry], *, looks_beyond: bool) -> Iterator[UndoneMonth]:
-    """Find what is to be billed again, but by this run; beyond its contracts only where it looks there."""
+    """Find what is to be billed again, but by this run, and what people left unbilled since its month began.
+
+    Beyond its contracts only where it looks there.
+    """
     again = [entry.contract_id for entry in entries if entry.revision > 1]
-    found = BilledPeriod.objects.to_bill_again(on=month.end).exclude(contract__in=again, period_start=month.start)
+    open_months = BilledPeriod.objects.to_bill_again(on=month.end)
+    left = LeftUnbilled.objects.standing().filter(decided_at__gte=month.starts_at)
+    found = BilledPeriod.objects.filter(Q(pk__in=open_months.values("pk")) | Q(decisions__in=left)).exclude(
+        contract__in=again, period_start=month.start
+    )
     if not looks_beyond:
         found = found.filter(contract__in=[entry.contract_id for entry in entries])
-    return map(_undone_month, found.select_related("contract", "invoice").order_by("contract__partner__name", "pk"))
+    found = found.select_related("contract", "invoice").order_by("contract__partner__name", "pk")
+    left_of = {decision.billed_period_id: decision for decision in left.filter(billed_period__in=found)}
+    return (_undone_month(period, left_of.get(period.pk)) for period in found)
 
 
-def _undone_month(period: Any) -> UndoneMonth:
+def _undone_month(period: Any, left: LeftUnbilled | None) -> UndoneMonth:
     return UndoneMonth(
+        left_by=left.decided_by if left else "",
+        left_because=left.reason if left else "",
         contract_id=period.contract_id,
         partner_id=period.contract.partner_id,
         month=f"{period.period_start:%Y-%m}",

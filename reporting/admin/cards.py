@@ -90,16 +90,17 @@ def runs_card(request: HttpRequest) -> Iterator[Card]:
 
 @register
 def undone_card(request: HttpRequest) -> Iterator[Card]:
-    """Months whose invoice was voided or credited in full, and that nobody billed again; none, no card."""
+    """Months whose invoice was voided or credited in full, and about which nobody decided; none, no card."""
     if not request.user.has_perm("partners.view_billedperiod"):
         return
     months = BilledPeriod.objects.to_bill_again(on=timezone.localdate()).order_by()
+    left = BilledPeriod.objects.left_unbilled().count()
     sums = list(months.values_list("invoice__currency").annotate(Sum("invoice__total_cents"), Count("pk")))
     if sums:
         yield Card(
             "Months to bill again",
             str(sum(count for _currency, _cents, count in sums)),
-            note="Voided or credited in full, and not billed since",
+            note=f"Voided or credited in full, and not billed since{f'; {left} more left unbilled' if left else ''}",
             lines=tuple((currency, Money(cents, currency).format()) for currency, cents, _count in sorted(sums)),
             url=list_url(BilledPeriod, view="to_bill_again"),
             icon="undo",

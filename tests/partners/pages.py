@@ -19,10 +19,10 @@ def button_of(row: Model, name: str) -> str:
     return f"{page_of(row).removesuffix('change/')}{name}/"
 
 
-def pressed(client: Client, row: Model, name: str) -> Any:
+def pressed(client: Client, row: Model, name: str, **given: str) -> Any:
     """Press a button that asks for confirmation, and confirm."""
     asked = {"_selected_action": row.pk, "action": name.replace("-", "_"), "confirmed": "yes", "index": 0}
-    return client.post(button_of(row, name), asked)
+    return client.post(button_of(row, name), asked | given)
 
 
 def words_of(answer: Any) -> str:

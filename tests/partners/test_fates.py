@@ -1,4 +1,4 @@
-"""The law that nothing counted is lost: billed, open, free, and without a contract are all there is."""
+"""The law that nothing counted is lost: billed, open, free, and rejected for a reason are all there is."""
 
 from __future__ import annotations
 
@@ -18,17 +18,31 @@ from tests.partners.agreements import AFTER_OCTOBER, a_contract, a_partner, bill
 OCTOBER = dt.date(2026, 10, 1)
 DAYS = st.dates(dt.date(2026, 9, 1), dt.date(2026, 12, 31))
 METERS = st.sampled_from(["deed", "request"])
+LEFT = st.frozensets(st.sampled_from([dt.date(2026, month, 1) for month in range(9, 13)]))
 QUANTITIES = st.decimals(0, 1000, places=3)
 
 
 @given(
     counted=st.lists(st.builds(Counted, DAYS, METERS, QUANTITIES)),
-    agreed=st.lists(st.builds(Agreed, DAYS, st.none() | DAYS, st.none() | METERS), max_size=4),
+    agreed=st.lists(st.builds(Agreed, DAYS, st.none() | DAYS, st.none() | METERS, LEFT), max_size=4),
     billed=st.lists(st.builds(Billed, DAYS, DAYS, METERS, QUANTITIES), max_size=4),
 )
 def test_all_that_was_counted_has_a_fate(counted, agreed, billed):
     found = fates(counted, agreed, billed)
     assert sum(fate.counted for fate in found.values()) == sum(one.quantity for one in counted)
+
+
+def test_a_month_left_unbilled_rejects_what_its_contract_rates_and_nothing_else():
+    agreed = [Agreed(dt.date(2026, 9, 1), None, "deed", frozenset([OCTOBER]))]
+    counted = [
+        Counted(dt.date(2026, month, 15), meter, Decimal(7)) for month in (10, 11) for meter in ("deed", "request")
+    ]
+    assert fates(counted, agreed, []) == {
+        (OCTOBER, "deed"): Fate(left_unbilled=Decimal(7)),
+        (OCTOBER, "request"): Fate(free=Decimal(7)),
+        (dt.date(2026, 11, 1), "deed"): Fate(open=Decimal(7)),
+        (dt.date(2026, 11, 1), "request"): Fate(free=Decimal(7)),
+    }
 
 
 @pytest.mark.django_db

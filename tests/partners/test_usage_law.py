@@ -12,7 +12,17 @@ from invoices.models import CreditNote, Invoice
 from invoices.services import CreditLine, issue_credit_note, left_to_credit, void_invoice
 from partners.models import ApiUsage, BilledPeriod, Contract
 from partners.pricing import rate
-from partners.services import LateUsageStands, bill_again, build_run, due_months, fates_of, late_usage, terms_of
+from partners.services import (
+    LateUsageStands,
+    bill_again,
+    build_run,
+    due_months,
+    fates_of,
+    late_usage,
+    leave_unbilled,
+    reopen_month,
+    terms_of,
+)
 from tests.partners.agreements import NOVEMBER, OCTOBER, UTC, a_contract, use
 from tests.partners.test_late_usage import issue, take_back
 
@@ -33,7 +43,7 @@ def test_whenever_usage_arrives_each_month_ends_at_what_all_of_it_costs(seed):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_whatever_people_give_back_usage_is_billed_or_its_month_is_to_be_billed_again(seed):
+def test_whatever_people_give_back_usage_is_billed_or_its_month_waits_for_or_has_a_decision(seed):
     contract = lived(random.Random(seed), people=True)  # noqa: S311
     assert late_usage() == []
     fates, beyond = fates_of(partner=contract.partner), 0
@@ -41,11 +51,14 @@ def test_whatever_people_give_back_usage_is_billed_or_its_month_is_to_be_billed_
     for month in MONTHS:
         period, fate = latest(contract, month.start), fates[month.start, meter]
         undone = period.invoice is not None and is_undone(period.invoice)
-        assert BilledPeriod.objects.to_bill_again(on=MONTH_ENDS[-1].date()).contains(period) == undone
-        if undone:
+        is_left = period.decisions.filter(reopened_at=None).exists()
+        assert BilledPeriod.objects.to_bill_again(on=MONTH_ENDS[-1].date()).contains(period) == undone - is_left
+        if is_left:
+            assert (undone, fate.left_unbilled) == (True, fate.counted)
+        elif undone:
             assert fate.open == fate.counted
         else:
-            assert fate.open == 0
+            assert (fate.open, fate.left_unbilled) == (0, 0)
             more = asked_for(period) - cost_of(contract, month.start, month.end)
             assert more >= 0
             beyond += more
@@ -67,6 +80,7 @@ def lived(chance: random.Random, *, people: bool = False) -> Contract:
         if people:
             give_back(chance, now)
             bill_undone_months(chance, now)
+            decide_about_undone_months(chance, now)
         bill_what_is_due(now)
     return contract
 
@@ -111,6 +125,18 @@ def bill_undone_months(chance: random.Random, now: dt.datetime) -> None:
         if chance.random() < 0.5:
             try:
                 issue(bill_again(billed_period=period, now=now, by="ada"), now)
+            except LateUsageStands:
+                continue
+
+
+def decide_about_undone_months(chance: random.Random, now: dt.datetime) -> None:
+    for period in BilledPeriod.objects.left_unbilled():
+        if chance.random() < 0.3:
+            reopen_month(billed_period=period, now=now, by="ada")
+    for period in BilledPeriod.objects.to_bill_again(on=now.date()):
+        if chance.random() < 0.3:
+            try:
+                leave_unbilled(billed_period=period, reason="Given away", now=now, by="ada")
             except LateUsageStands:
                 continue
 

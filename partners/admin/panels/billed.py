@@ -28,10 +28,15 @@ def billed(row: Any, request: HttpRequest) -> Iterator[Panel]:
         .select_related("invoice", "contract")
         .order_by("-period_start", "-revision")
     )
-    again = set(
-        BilledPeriod.objects.to_bill_again(on=timezone.localdate()).filter(**asked).values_list("pk", flat=True)
+    again, left = (
+        set(found.filter(**asked).values_list("pk", flat=True))
+        for found in (
+            BilledPeriod.objects.to_bill_again(on=timezone.localdate()),
+            BilledPeriod.objects.left_unbilled(),
+        )
     )
-    rows = [_month(period, to_bill_again=period.pk in again) for period in months[:MOST_ROWS]]
+    told = dict.fromkeys(again, badge("To bill again", "warning")) | dict.fromkeys(left, badge("Left unbilled"))
+    rows = [_month(period, told.get(period.pk)) for period in months[:MOST_ROWS]]
     yield Panel("Billed months", ("Month", "Invoice", "Status"), rows, amounts=("Total", "Due"))
 
 
@@ -54,10 +59,14 @@ def behind(invoice: Invoice, request: HttpRequest) -> Iterator[Panel]:
         yield Panel("Where it came from", ("Month", "Partner", "Contract", "Usage", "Run"), [row], is_wide=True)
 
 
-def _month(period: BilledPeriod, *, to_bill_again: bool) -> tuple[Any, ...]:
+def _month(period: BilledPeriod, told: Any) -> tuple[Any, ...]:
     invoice = period.invoice
     if invoice is None:
         return link_to(period, f"{period.period_start:%Y-%m}"), "Nothing to bill", EMPTY, EMPTY, EMPTY
     amounts = (money_cell(cents, invoice.currency) for cents in (invoice.total_cents, invoice.amount_due_cents))
-    status = badge("To bill again", "warning") if to_bill_again else invoice.get_status_display()
-    return link_to(period, f"{period.period_start:%Y-%m}"), link_to(invoice), status, *amounts
+    return (
+        link_to(period, f"{period.period_start:%Y-%m}"),
+        link_to(invoice),
+        told or invoice.get_status_display(),
+        *amounts,
+    )
