@@ -42,14 +42,17 @@ END $$;
 CREATE TRIGGER issued_is_issued BEFORE UPDATE OR DELETE ON invoices
     FOR EACH ROW EXECUTE FUNCTION invoice_keeps_its_promises();
 
--- Invoices are locked, in the order of everybody, so that no line changes while its invoice is being issued.
-CREATE FUNCTION refuse_other_lines_of_issued(owners bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Invoices are locked, in the order of everybody, so that no line changes while its invoice is being issued. They are
+-- looked up by their keys alone: a session keeps its plans, and any other index, or none, reads all of a grown table.
+CREATE FUNCTION refuse_other_lines_of_issued(owners bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     issued text;
 BEGIN
-    PERFORM FROM invoices WHERE id = ANY (owners) AND origin = 'native' ORDER BY id FOR NO KEY UPDATE;
-    SELECT invoice_number INTO issued FROM invoices
-        WHERE id = ANY (owners) AND origin = 'native' AND status <> 'draft' ORDER BY id LIMIT 1;
+    WITH held AS MATERIALIZED (
+        SELECT invoice_number, status FROM invoices
+            WHERE id = ANY (owners) AND origin <> 'stripe' ORDER BY id FOR NO KEY UPDATE
+    )
+    SELECT invoice_number INTO issued FROM held WHERE status <> 'draft' LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'Invoice % is issued and its lines cannot be changed. Correct it with a credit note.', issued
             USING ERRCODE = 'check_violation', CONSTRAINT = 'issued_is_issued';
