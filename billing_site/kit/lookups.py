@@ -11,14 +11,15 @@ from django.db.models.lookups import Lookup
 @models.ForeignObject.register_lookup
 @models.Field.register_lookup
 class AnyOf(Lookup):
-    """`pk__any=ids`: as `pk__in`, with all of them in one parameter, so that the statement does not grow with them."""
+    """`pk__any=ids`: as `pk__in`, with all of them in one parameter, so that the statement does not grow with them.
+
+    For whole numbers, as keys are; PostgreSQL refuses a column of anything else.
+    """
 
     lookup_name = "any"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        """Compare with an array of the column's own type."""
+        """Compare with an array; no key is nobody's, and would make `exclude` find nothing."""
         column, params = self.process_lhs(compiler, connection)
-        field = self.lhs.output_field
-        kind = field.rel_db_type(connection) if field.is_relation else field.db_type(connection)
-        return f"{column} = ANY(%s::{kind}[])", (*params, list(self.rhs))
+        return f"{column} = ANY(%s::bigint[])", (*params, [key for key in self.rhs if key is not None])

@@ -59,7 +59,7 @@ def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.da
 @transaction.atomic
 def _bill_together(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
     _refuse_unapproved(run)
-    hold_contracts(Contract.objects.filter(run_entries__pk__any=ids))
+    hold_contracts(Contract.objects.filter(run_entries__any=ids))
     bills, left_out = choose(run=run, entries=_claimed(ids))
     hold_papers([correction for bill in bills for correction in bill.found.corrections])
     begun = _begun(run, bills, by)
