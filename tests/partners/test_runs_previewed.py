@@ -39,6 +39,7 @@ from tests.partners.agreements import (
 from tests.partners.billed import issued, states
 
 pytestmark = pytest.mark.django_db
+GONE = object()
 THE_MONTH = {"period_start": OCTOBER.start, "period_end": OCTOBER.end, "terms": {}, "usage": {}}
 
 
@@ -96,6 +97,28 @@ def test_a_changed_line_is_parked_though_its_total_is_the_same():
     use(contract.partner, 1)
     issue_run(run=run, on=ON, now=AFTER_OCTOBER, by="ada")
     assert "its lines are not" in run.entries.parked().get().reason
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_billed"),
+    [
+        ({}, True),
+        ({"description": "Deeds, told otherwise"}, True),
+        ({"unit_label": GONE}, True),  # as runs kept them before
+        ({"packages": GONE}, False),
+        ({"surcharge_cents": 1}, False),
+        ({"unit_label": GONE, "surcharge_cents": 1}, False),
+    ],
+)
+def test_a_line_is_billed_as_it_is_kept_whatever_its_words(kept, is_billed):
+    a_contract("flat")
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
+    entry = run.entries.get()
+    entry.lines[0] = {name: value for name, value in (entry.lines[0] | kept).items() if value is not GONE}
+    entry.save()
+    approve_run(run=run, now=AFTER_OCTOBER, by="ada")
+    issue_run(run=run, on=ON, now=AFTER_OCTOBER, by="ada")
+    assert run.entries.get().state == ("billed" if is_billed else "parked")
 
 
 def test_a_contract_that_cannot_be_priced_is_parked_and_stops_nobody():
