@@ -143,8 +143,6 @@ def _asked_for(entries: BillingRunEntryQuerySet, asked: Asked) -> BillingRunEntr
 
 
 def _row(run: BillingRun, entry: Any, *, may_hold: bool) -> EntryRow:
-    is_open = run.status in (RunStatus.PREVIEW, RunStatus.APPROVED) and entry.state == EntryState.PREVIEWED
-    is_open |= run.status == RunStatus.PREVIEW and entry.state == EntryState.PARKED
     is_out = entry.state == EntryState.PARKED
     return EntryRow(
         key=entry.pk,
@@ -162,7 +160,7 @@ def _row(run: BillingRun, entry: Any, *, may_hold: bool) -> EntryRow:
         error=entry.delivery_error if entry.delivery_state in (DeliveryState.FAILED, DeliveryState.UNKNOWN) else "",
         flags=[(flag_badge(flag), flag.sentence) for flag in entry.flags.all()],
         lines=line_rows(entry),
-        can_hold=may_hold and is_open,
+        can_hold=may_hold and entry.may_be_held,
         can_release=may_hold and run.status == RunStatus.PREVIEW and entry.state == EntryState.HELD,
     )
 

@@ -244,7 +244,7 @@ class BillingRunEntryAdmin(RowPageMixin, ReadOnlyAdmin):
     )
     actions_detail = ("hold", "release")
     offered_when = {
-        "hold": lambda entry: entry.state in (EntryState.PREVIEWED, EntryState.PARKED),
+        "hold": lambda entry: entry.may_be_held,
         "release": lambda entry: entry.state == EntryState.HELD,
     }
     fields = (

@@ -118,6 +118,13 @@ class BillingRunEntry(models.Model):
         """Whether a person holds it; what waits for an order, or for another run, nobody holds."""
         return self.state == EntryState.HELD and self.decided_by != ""
 
+    @property
+    def may_be_held(self) -> bool:
+        """Whether a person may hold it: it waits to be billed or for something else, or is parked in a preview."""
+        waits = self.state == EntryState.PREVIEWED or (self.state == EntryState.HELD and not self.decided_by)
+        is_parked = self.state == EntryState.PARKED and self.run.status == RunStatus.PREVIEW
+        return (waits or is_parked) and self.run.status in (RunStatus.PREVIEW, RunStatus.APPROVED)
+
 
 class RunFlag(models.Model):
     """Something about a run that a person should look at before approving it."""

@@ -40,13 +40,13 @@ def hold_entry(*, entry: BillingRunEntry, reason: str, now: dt.datetime, by: str
     run, entry = _locked(entry)
     if not reason.strip():
         raise NotHoldable("Say why it is held; whoever looks at the run next reads it.")
-    is_open = run.status == RunStatus.PREVIEW and entry.state == EntryState.PARKED
-    is_open |= run.status in (RunStatus.PREVIEW, RunStatus.APPROVED) and entry.state == EntryState.PREVIEWED
-    if not is_open:
+    if not entry.may_be_held:
         raise NotHoldable(
             f"{entry.contract} is {entry.get_state_display().lower()} in a run that is "
             f"{run.get_status_display().lower()}; only what waits to be billed can be held."
         )
+    if _taken_by_others(run, [entry]):
+        raise NotHoldable(f"Another run of the month is to bill {entry.contract}; hold it there.")
     _decide(entry, EntryState.HELD, reason.strip(), now=now, by=by)
     return entry
 
@@ -109,9 +109,7 @@ def _previewed_again(run: BillingRun, entries: Sequence[BillingRunEntry]) -> lis
 
 
 def _leave_out_what_others_bill(run: BillingRun, entries: Sequence[BillingRunEntry]) -> None:
-    contracts = [entry.contract_id for entry in entries]
-    others = BillingRunEntry.objects.waiting().filter(contract__in=contracts).in_unfinished_runs(run.period_start)
-    elsewhere = set(others.exclude(run=run).values_list("contract", flat=True))
+    contracts, elsewhere = [entry.contract_id for entry in entries], _taken_by_others(run, entries)
     months = BilledPeriod.objects.of_month(run.period_start).filter(contract__in=contracts)
     billed = set(months.values_list("contract", flat=True))
     for entry in entries:
@@ -119,6 +117,13 @@ def _leave_out_what_others_bill(run: BillingRun, entries: Sequence[BillingRunEnt
             entry.state, entry.reason, entry.decided_by = EntryState.HELD, ALONE, ""
         elif entry.contract_id in billed and entry.revision == 1:
             entry.state, entry.reason = EntryState.PARKED, f"{run} of {entry.contract} is billed by another run."
+
+
+def _taken_by_others(run: BillingRun, entries: Sequence[BillingRunEntry]) -> set[int]:
+    """Return the contracts of these entries that wait to be billed in another run of the month."""
+    others = BillingRunEntry.objects.waiting().in_unfinished_runs(run.period_start).exclude(run=run)
+    of_entries = others.filter(contract__in=[entry.contract_id for entry in entries])
+    return set(of_entries.values_list("contract", flat=True))
 
 
 def _decide(entry: BillingRunEntry, state: EntryState, reason: str, *, now: dt.datetime, by: str) -> None:

@@ -16,7 +16,16 @@ from billing_site.kit.errors import sentence_of
 from invoices.models import Invoice
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import BilledPeriod, PurchaseOrder
-from partners.services import approve_run, build_run, hold_entry, issue_run, release_entry, retry_parked
+from partners.services import (
+    NothingToRetry,
+    NotHoldable,
+    approve_run,
+    build_run,
+    hold_entry,
+    issue_run,
+    release_entry,
+    retry_parked,
+)
 from tests.partners.agreements import AFTER_OCTOBER, NOVEMBER, OCTOBER, ON, a_contract, a_partner, approved_run, bill
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +168,21 @@ def test_a_released_month_that_waits_for_its_order_is_held_by_nobody():
     assert release_entry(entry=held, now=AFTER_OCTOBER, by="ada").state == "held"
     an_order(contract.partner, "PO-2")
     assert [entry.state for entry in retry_parked(run=run)] == ["previewed"]
+
+
+def test_a_month_that_waits_for_its_order_may_be_held_by_a_person_until_it_is_released():
+    contract = a_contract("flat", needs_purchase_order=True)
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
+    held = hold_entry(entry=one_entry(run), reason="They dispute the month", now=AFTER_OCTOBER, by="ada")
+    assert (held.state, held.reason, held.decided_by) == ("held", "They dispute the month", "ada")
+    an_order(contract.partner)
+    with pytest.raises(NothingToRetry):
+        retry_parked(run=run)
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="grace")
+    assert (one_entry(run).reason, one_entry(run).decided_by) == ("They dispute the month", "ada")
+    with pytest.raises(NotHoldable, match="is held in a run that is preview"):
+        hold_entry(entry=one_entry(run), reason="Once more", now=AFTER_OCTOBER, by="grace")
+    assert release_entry(entry=one_entry(run), now=AFTER_OCTOBER, by="grace").state == "previewed"
 
 
 def test_the_next_build_takes_a_held_month_up_again():

@@ -261,6 +261,8 @@ def test_a_partner_of_its_own_run_is_released_only_once_that_is_canceled():
     everybody = preview()
     run = preview(partner=alone.partner)
     assert release_entry(entry=everybody.entries.get(), now=AFTER_OCTOBER, by="grace").state == "held"
+    with pytest.raises(NotHoldable, match=f"Another run of the month is to bill {alone}; hold it there."):
+        hold_entry(entry=everybody.entries.get(), reason="Disputes the price", now=AFTER_OCTOBER, by="grace")
     cancel_run(run=run, now=AFTER_OCTOBER)
     assert release_entry(entry=everybody.entries.get(), now=AFTER_OCTOBER, by="grace").state == "previewed"
     other = preview(partner=alone.partner)
