@@ -21,7 +21,7 @@ from tests import ground
 
 hypothesis_settings.register_profile("proofs")  # `make proofs`: the tests that ask for it play longer
 
-pytest_plugins = ["tests.stripe_sim_fixture"] if (Path(__file__).parent / "stripe_sim_fixture.py").exists() else []
+pytest_plugins = ["tests.s3_fixture", "tests.stripe_sim_fixture"]
 
 TOOLS = {
     "chromium": "apt-get install chromium",

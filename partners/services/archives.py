@@ -23,6 +23,7 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
 from billing_site.kit.errors import Refused
+from billing_site.kit.files import store_at_work
 from billing_site.kit.periods import Period
 from partners.metering import LONGEST_MEMORY
 from partners.metering.counts import REQUEST
@@ -68,16 +69,17 @@ class Contents(NamedTuple):
 def archive_usage(*, partner: Partner, month: Period, now: dt.datetime) -> UsageArchive:
     """Move the month's events to a file; return the row that names it, which a second call finds again.
 
-    Raises TooYoung, NotYetBilled, and FileDiffers, after which nothing is deleted.
+    Raises TooYoung, NotYetBilled, StoreFailed and FileDiffers, after which nothing is deleted.
     """
     month = Period(month.start, month.end, zone_named(partner.billing_time_zone, of=str(partner)))
     known = UsageArchive.objects.filter(partner=partner, period_start=month.start).first()
     if known is not None:
         return known
     _refuse(partner, month, now)
-    name = _stored(partner, month)
-    with default_storage.open(name) as file:
-        contents = read_back(file)
+    with store_at_work(unharmed="Nothing was deleted; the next night tries again."):
+        name = _stored(partner, month)
+        with default_storage.open(name) as file:
+            contents = read_back(file)
     return _replaced(partner, month, name, contents)
 
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from time import time
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 import requests
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
-from moto.server import ThreadedMotoServer
 
 from billing_site.kit.models import JobRun
 from invoices import tasks
@@ -55,25 +52,6 @@ def words_of(content: bytes) -> str:
 def own_folder(settings, tmp_path) -> None:
     disk = {"BACKEND": "billing_site.kit.files.PrivateDisk", "OPTIONS": {"location": str(tmp_path)}}
     settings.STORAGES = {**settings.STORAGES, "default": disk}
-
-
-@pytest.fixture
-def s3(settings, monkeypatch) -> Iterator[str]:
-    """Serve S3's protocol on loopback and keep documents there."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="papers")
-    options = {"bucket_name": "papers", "endpoint_url": endpoint, "region_name": "us-east-1", "file_overwrite": False}
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**options, "querystring_expire": 300}},
-    }
-    yield endpoint
-    server.stop()
 
 
 def test_a_document_is_kept_once_with_its_sha256():
@@ -156,7 +134,7 @@ def test_documents_live_on_s3_by_one_setting(s3):
     document = keep_document(paper=an_invoice("100.00"))
     assert open_document(document).startswith(b"%PDF-")
     address = default_storage.url(document.file_name)
-    assert address.startswith(s3)
+    assert address.startswith(s3.url)
     assert "X-Amz-Expires=300" in address or "Expires=" in address
 
 
@@ -169,11 +147,10 @@ def test_s3_keeps_the_first_of_two_files_of_one_name(s3):
 
 def test_a_file_lost_or_changed_on_s3_is_said_to_be_so(s3):
     document = keep_document(paper=an_invoice("100.00"))
-    store = boto3.client("s3", endpoint_url=s3, region_name="us-east-1")
-    store.put_object(Bucket="papers", Key=document.file_name, Body=b"%PDF-1.7 another amount")
+    s3.client.put_object(Bucket="papers", Key=document.file_name, Body=b"%PDF-1.7 another amount")
     auditor, address = signed_in(someone("Auditor")), reverse("document-file", args=[document.pk])
     assert (auditor.get(address).status_code, b"sha256" in auditor.get(address).content) == (500, True)
-    store.delete_object(Bucket="papers", Key=document.file_name)
+    s3.client.delete_object(Bucket="papers", Key=document.file_name)
     assert (auditor.get(address).status_code, b"backup" in auditor.get(address).content) == (404, True)
 
 
@@ -182,7 +159,7 @@ def test_s3_serves_a_file_by_an_address_that_expires(s3):
     auditor, address = signed_in(someone("Auditor")), reverse("document-file", args=[document.pk])
     answer = auditor.get(address)
     assert answer.status_code == 302
-    assert answer.url.startswith(f"{s3}/papers/invoices/")
+    assert answer.url.startswith(f"{s3.url}/papers/invoices/")
     asked = parse_qs(urlsplit(answer.url).query)
     lives = int(asked["X-Amz-Expires"][0]) if "X-Amz-Expires" in asked else int(asked["Expires"][0]) - int(time())
     assert 0 < lives <= 300

@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from billing_site.kit.admin import Panel, badge
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.errors import Refused, sentence_of
+from billing_site.kit.files import files_under
 from billing_site.kit.wording import counted
 from partners.enums import Meter
 from partners.models import Partner
@@ -129,12 +130,9 @@ def _import(token: str) -> ImportReport:
 
 
 def _forget_old_uploads() -> None:
-    if not default_storage.exists(_FOLDER):
-        return
-    for name in default_storage.listdir(_FOLDER)[1]:
-        path = f"{_FOLDER}/{name}"
-        if default_storage.get_modified_time(path) < timezone.now() - _KEPT:
-            default_storage.delete(path)
+    for name in list(files_under(_FOLDER)):
+        if default_storage.get_modified_time(name) < timezone.now() - _KEPT:
+            default_storage.delete(name)
 
 
 def _page(model_admin: Any, request: HttpRequest, **context: Any) -> HttpResponse:
