@@ -12,6 +12,8 @@ from invoices.composing import canonical_of, paid_copy_of
 from invoices.enums import CreditNoteStatus, DocumentKind, InvoiceStatus, Origin
 from invoices.models import CreditNote, Document, Invoice
 
+FOLDERS = "invoices", "credit_notes"
+
 
 class NoDocument(Refused):
     """Only issued invoices and credit notes of ours have a document here; Stripe keeps its own."""
@@ -28,7 +30,7 @@ class DocumentLost(DocumentDamaged):
 def keep_document(*, paper: Invoice | CreditNote) -> Document:
     """Render an issued paper and keep it; return the document that is kept already, if there is one.
 
-    The file comes first and its row last: a row means a file. A crash between the two leaves a file nobody names.
+    The file comes first and its row last: a row means a file. A crash between the two leaves an orphan.
     """
     kept = paper.documents.first()
     if kept is not None:
@@ -89,6 +91,7 @@ def _write_row(paper: Invoice | CreditNote, name: str, content: bytes) -> Docume
 
 
 def _file_name(paper: Invoice | CreditNote) -> str:
+    invoices, credit_notes = FOLDERS
     if isinstance(paper, Invoice):
-        return f"invoices/{paper.issue_date:%Y/%m}/{paper.seller_id}-{paper.invoice_number}.pdf"
-    return f"credit_notes/{paper.issue_date:%Y/%m}/{paper.invoice.seller_id}-{paper.number}.pdf"
+        return f"{invoices}/{paper.issue_date:%Y/%m}/{paper.seller_id}-{paper.invoice_number}.pdf"
+    return f"{credit_notes}/{paper.issue_date:%Y/%m}/{paper.invoice.seller_id}-{paper.number}.pdf"
