@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from babel.core import Locale
@@ -160,6 +161,13 @@ def total(moneys: Iterable[Money], currency: str) -> Money:
     for money in moneys:
         result += money
     return result
+
+
+@lru_cache(maxsize=10_000)  # the numbers of a month end are mostly the same few: zero, one, and what things cost
+def plain(number: Decimal) -> str:
+    """Write a number exactly, without exponent and without zeros at its end."""
+    text = f"{number:f}" if number else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def round_half_up(value: Decimal | Fraction) -> int:

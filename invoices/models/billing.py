@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from billing_site.kit.audit import audited
 from billing_site.kit.fields import CentsField, CurrencyField, RateField, is_currency, one_of
-from billing_site.kit.money import Money
+from billing_site.kit.money import Money, plain
 from invoices.enums import UNTAXED, InvoiceStatus, Language, LineKind, Origin, Rounding, TaxCategory
 from invoices.models.parties import Customer, Seller
 from invoices.querysets import InvoiceQuerySet
@@ -295,14 +295,14 @@ class InvoiceLine(models.Model):
             "description": self.description,
             "detail": self.detail,
             "meter": self.meter,
-            "quantity": f"{self.quantity.normalize():f}",
-            "unit_price": f"{self.unit_price.normalize():f}",
+            "quantity": plain(self.quantity),
+            "unit_price": plain(self.unit_price),
             "package_size": self.package_size,
             "service_period_start": self.service_period_start and self.service_period_start.isoformat(),
             "service_period_end": self.service_period_end and self.service_period_end.isoformat(),
-            "tax_rate": f"{self.tax_rate.normalize():f}",
+            "tax_rate": plain(self.tax_rate),
             "tax_category": self.tax_category,
-            "discount_rate": f"{self.discount_rate.normalize():f}",
+            "discount_rate": plain(self.discount_rate),
             "discount_cents": self.discount_cents,
             "tax_cents": self.tax_cents,
             "amount_cents": self.amount_cents,

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from billing_site.kit.admin.money_forms import plain
+from billing_site.kit.money import plain
 
 _SPARE_ROWS = 2  # where no script adds rows
 _WHOLE = re.compile("[0-9]+|[0-9]{1,3}(,[0-9]{3})+")

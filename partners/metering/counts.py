@@ -8,6 +8,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from billing_site.kit.money import plain
 from partners.pricing import METERS
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class NewUsage(NamedTuple):
     @property
     def body(self) -> dict[str, Any]:
         """What was sent, as JSON can hold it."""
-        read = {"occurred_at": self.occurred_at.isoformat(), "quantity": f"{self.quantity.normalize():f}"}
+        read = {"occurred_at": self.occurred_at.isoformat(), "quantity": plain(self.quantity)}
         return {**self._asdict(), **read, "metadata": dict(self.metadata)}
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from billing_site.kit.money import plain
 from billing_site.kit.periods import Period
 from partners.pricing.proration import WHOLE_MONTH, Proration
 from partners.terms import Flat, Hybrid, ImpossibleTiers, PerDeed, PerRequest, Terms, Tier
@@ -79,8 +80,7 @@ def _tier(*, unit_price: Any, up_to: Any = None) -> Tier:
 
 def _written(value: Any) -> Any:
     if isinstance(value, Decimal):
-        text = f"{value:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return plain(value)
     return tiers_as_json(value) if isinstance(value, tuple) else value
 
 

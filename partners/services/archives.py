@@ -24,6 +24,7 @@ from django.db import connection, transaction
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.files import store_at_work
+from billing_site.kit.money import plain
 from billing_site.kit.periods import Period
 from partners.metering import LONGEST_MEMORY
 from partners.metering.counts import REQUEST
@@ -205,7 +206,7 @@ def _events_of(partner: Partner, month: Period) -> Any:
 
 def _as_json(sums: dict[str, tuple[int, Decimal]]) -> Sums:
     return {
-        meter: {"requests": requests, "quantity": f"{quantity.normalize():f}"}
+        meter: {"requests": requests, "quantity": plain(quantity)}
         for meter, (requests, quantity) in sorted(sums.items())
     }
 

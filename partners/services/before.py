@@ -11,7 +11,7 @@ from billing_site.kit.periods import Period
 from partners.enums import EntryKind, EntryState
 from partners.models import BillingRunEntry
 from partners.services.comparing import totals_before, usage_billed_in, versions_of_split_months
-from partners.services.previews import plain
+from partners.services.previews import exactly
 
 
 def note_month_before(entries: Sequence[BillingRunEntry], *, month: Period) -> None:
@@ -23,7 +23,7 @@ def note_month_before(entries: Sequence[BillingRunEntry], *, month: Period) -> N
     for entry in entries:
         reference = entry.contract.reference
         entry.previous_total_cents = totals.get(entry.contract_id)
-        entry.previous_usage = {} if reference in split else plain(usage.get(reference, {}))
+        entry.previous_usage = {} if reference in split else exactly(usage.get(reference, {}))
 
 
 def keep_holds(entries: Sequence[BillingRunEntry], *, month: Period) -> None:

@@ -13,7 +13,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from billing_site.kit.errors import Refused, sentence_of
-from billing_site.kit.money import Money
+from billing_site.kit.money import Money, plain
 from billing_site.kit.periods import Period
 from invoices.pdf.wording import Wording
 from invoices.services import NewLine
@@ -92,7 +92,7 @@ class Preview:
 
     def facts_as_json(self) -> list[dict[str, Any]]:
         """Return the lines without words: what a line says follows from its facts."""
-        return [{"net_cents": line.net_cents, **plain(_fields_of(line))} for line in self.lines]
+        return [{"net_cents": line.net_cents, **exactly(_fields_of(line))} for line in self.lines]
 
     def corrections_as_json(self) -> list[dict[str, Any]]:
         """Return the late usage it settles, as a run keeps it."""
@@ -102,11 +102,11 @@ class Preview:
         """Return the terms as they were applied, and what tax was added; `terms_from_json` reads them."""
         taxed = {name: getattr(self.contract, name) for name in ("tax_rate", "tax_category", "tax_note")}
         served = {"served": f"{self.served.start}/{self.served.end}"}
-        return terms_as_json(self.terms, self.proration) | plain(taxed) | served
+        return terms_as_json(self.terms, self.proration) | exactly(taxed) | served
 
     def usage_as_json(self) -> dict[str, Any]:
         """Return the quantities the terms were applied to, per meter."""
-        return plain(self.usage)
+        return exactly(self.usage)
 
     def new_lines(self, kept: Sequence[Mapping[str, Any]] = ()) -> list[NewLine]:
         """Return the lines as an invoice drafts them: those of the month, then late usage that asks for more.
@@ -276,6 +276,6 @@ def _parts_of(fact: PricedBy | Proration) -> dict[str, Any]:
     return asdict(fact)
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def exactly(values: Mapping[str, Any]) -> dict[str, Any]:
     """Write decimals as text, so that JSON keeps them exact."""
-    return {name: f"{value.normalize():f}" if isinstance(value, Decimal) else value for name, value in values.items()}
+    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()}

@@ -17,6 +17,7 @@ from billing_site.kit.money import (
     NothingToAllocateOver,
     NotMinorUnits,
     TooPrecise,
+    plain,
     round_half_up,
     total,
 )
@@ -210,6 +211,21 @@ def test_people_read_it_in_their_locale_with_the_currencys_digits(money, locale,
 )
 def test_logs_read_the_code_and_the_amount(money, text):
     assert str(money) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("0.019600000000", "0.0196"),
+        ("100", "100"),
+        ("1E+2", "100"),
+        ("-0.00", "0"),
+        ("-1.50", "-1.5"),
+        ("123456789012345678901234567890.100", "123456789012345678901234567890.1"),
+    ],
+)
+def test_a_number_is_written_exactly_and_briefly(number, text):
+    assert plain(Decimal(number)) == text
 
 
 def test_money_travels_between_processes():

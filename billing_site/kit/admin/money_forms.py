@@ -17,7 +17,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldPrefixSuffixMixin
 
 from billing_site.kit import currencies
 from billing_site.kit.fields import CentsField, RateField
-from billing_site.kit.money import Money, TooPrecise
+from billing_site.kit.money import Money, TooPrecise, plain
 
 _BIGGEST = 2**63 - 1
 _WRITTEN = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]+)?")  # 12,50 is refused: it may mean either
@@ -170,12 +170,6 @@ def label_of(db_field: models.Field) -> str:
     """Name a column of money without its unit, which the form does not show: `Document discount`."""
     name = str(db_field.verbose_name)
     return capfirst(name.removesuffix(" cents"))
-
-
-def plain(number: Decimal) -> str:
-    """Write a Decimal without exponent and without trailing zeros."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _currency_of_row(row: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from billing_site.kit.money import Money
+from billing_site.kit.money import Money, plain
 
 # What spreadsheets take for a formula: the four signs, their full-width twins, and the controls that are skipped first.
 FORMULA_SIGNS = "=+-@＝＋－＠\t\r\n"  # noqa: RUF001 - the full-width signs are meant
@@ -41,10 +41,7 @@ def cell(value: Any) -> Cell:
 
 def shortest(number: Decimal) -> Decimal:
     """Drop trailing zeros of a rate: 0.019600000000 is 0.0196; never an exponent."""
-    if not number.is_finite():
-        return number
-    digits = f"{number:f}"
-    return Decimal(digits.rstrip("0").rstrip(".")) if "." in digits else Decimal(digits)
+    return Decimal(plain(number)) if number.is_finite() else number
 
 
 def _instant(value: datetime) -> str:
