@@ -79,7 +79,9 @@ CREATE FUNCTION refuse_other_sums_than_lines(issued bigint[]) RETURNS void LANGU
 DECLARE
     wrong record;
 BEGIN
-    SELECT billed.invoice_number, billed.subtotal_cents, billed.tax_cents, summed.* INTO wrong
+    -- Its number goes back with this transaction: the sentence names what stays.
+    SELECT CASE billed.contract_reference WHEN '' THEN 'Draft ' || billed.id ELSE 'The invoice of ' || billed.contract_reference END AS named,
+            billed.subtotal_cents, billed.tax_cents, summed.* INTO wrong
         FROM invoices AS billed, LATERAL (
             SELECT count(*) AS lines, coalesce(sum(amount_cents), 0) AS subtotal,
                 coalesce(sum(discount_cents), 0) AS discount, coalesce(sum(tax_cents), 0) AS tax
@@ -89,7 +91,7 @@ BEGIN
             <> (billed.subtotal_cents::numeric, billed.discount_cents::numeric, billed.tax_cents::numeric))
         LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'Invoice % does not equal the sum of its lines (% + % tax there, % + % tax here).', wrong.invoice_number,
+        RAISE EXCEPTION '% does not equal the sum of its lines (% + % tax there, % + % tax here).', wrong.named,
             wrong.subtotal, wrong.tax, wrong.subtotal_cents, wrong.tax_cents
             USING ERRCODE = 'check_violation', CONSTRAINT = 'invoice_is_the_sum_of_its_lines';
     END IF;
@@ -144,14 +146,15 @@ BEGIN
         FROM credit_notes WHERE invoice_id = NEW.invoice_id AND status = 'issued';
     IF NEW.reduces_due_cents NOT BETWEEN 0 AND billed.amount_due_cents + billed.written_off_cents OR NEW.to_credit_cents < 0
         OR NEW.to_refund_cents < 0 OR NEW.to_credit_cents + NEW.to_refund_cents > billed.amount_paid_cents - credited THEN
-        RAISE EXCEPTION 'Credit note % would give back more than was paid on invoice %, or reduce it by more than it asks for.',
-            NEW.number, billed.invoice_number
+        RAISE EXCEPTION 'The credit note would give back more than was paid on invoice %, or reduce it by more than it asks for.',
+            billed.invoice_number
             USING ERRCODE = 'check_violation', CONSTRAINT = 'credit_note_gives_back_what_was_paid';
     END IF;
     SELECT count(*) AS lines, sum(amount_cents) AS subtotal, sum(tax_cents) AS tax INTO summed
         FROM credit_note_lines WHERE credit_note_id = NEW.id;
     IF summed.lines = 0 OR (summed.subtotal, summed.tax) IS DISTINCT FROM (NEW.subtotal_cents::numeric, NEW.tax_cents::numeric) THEN
-        RAISE EXCEPTION 'Credit note % does not equal the sum of its lines, which are written before it.', NEW.number
+        RAISE EXCEPTION 'The credit note on invoice % does not equal the sum of its lines, which are written before it.',
+            billed.invoice_number
             USING ERRCODE = 'check_violation', CONSTRAINT = 'credit_note_is_the_sum_of_its_lines';
     END IF;
     SELECT billed_line.description INTO beyond FROM credit_note_lines taken

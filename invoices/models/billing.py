@@ -184,7 +184,11 @@ class Invoice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.invoice_number or f"Draft {self.pk}"
+        """Name what exists: one that was never written is the invoice of its contract, whatever key it was given."""
+        if self.invoice_number:
+            return self.invoice_number
+        is_of_contract = self._state.adding and self.contract_reference
+        return f"The invoice of {self.contract_reference}" if is_of_contract else f"Draft {self.pk}"
 
     @property
     def total(self) -> Money:

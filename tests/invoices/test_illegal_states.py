@@ -70,12 +70,14 @@ def test_a_draft_only_becomes_open(status):
         Invoice.objects.filter(pk=draft.pk).update(status=status)
 
 
-def test_an_invoice_cannot_be_issued_with_totals_that_are_not_its_lines():
+@pytest.mark.parametrize(("reference", "named"), [("", "Draft {}"), ("C-7", "The invoice of C-7")])
+def test_an_invoice_cannot_be_issued_with_totals_that_are_not_its_lines(reference, named):
     draft = a_draft("100.00")
-    with pytest.raises(IntegrityError, match="does not equal the sum of its lines"), transaction.atomic():
+    said = f"{named.format(draft.pk)} does not equal the sum of its lines"
+    with pytest.raises(IntegrityError, match=said), transaction.atomic():
         InvoiceLine.objects.filter(invoice=draft).update(amount_cents=99_00)
         Invoice.objects.filter(pk=draft.pk).update(
-            status="open", invoice_number="X-1", issue_date=TODAY, due_date=TODAY
+            status="open", invoice_number="X-1", issue_date=TODAY, due_date=TODAY, contract_reference=reference
         )
         connection.check_constraints()
 
