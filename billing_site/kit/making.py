@@ -11,7 +11,10 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class Maker(Generic[Row]):
-    """Makes rows as `model(**values)` does, unsaved; signals of making are not sent, and defaults are read once."""
+    """Makes rows as `model(**values)` does, unsaved; signals of making are not sent, and defaults are read once.
+
+    For models without an `__init__` of their own whose relations are kept by primary key.
+    """
 
     def __init__(self, model: type[Row]) -> None:
         """Read what the model's fields default to; what they make anew, such as a dictionary, is made for each row."""

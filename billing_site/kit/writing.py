@@ -43,7 +43,7 @@ def next_ids(model: type[models.Model], count: int) -> list[int]:
 def insert_rows(model: type[models.Model], rows: Sequence[Any]) -> int:
     """Write new rows; as `bulk_create`, in one COPY whose time is PostgreSQL's. They get their ids before.
 
-    Constraints and triggers of rows hold as ever. Returns how many rows were written.
+    Constraints and triggers hold as ever. Returns how many rows were written.
     """
     if not rows:
         return 0

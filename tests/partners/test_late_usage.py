@@ -14,6 +14,7 @@ import time_machine
 from django.db import IntegrityError, transaction
 
 from invoices.models import CreditNote, Invoice, InvoiceLine
+from invoices.recounting import recount
 from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.models import ApiUsage, BilledPeriod, BillingRun, Contract, Correction, Partner, UsageEvent
 from partners.pricing import Proration
@@ -148,6 +149,7 @@ def test_late_usage_is_taxed_as_its_contract():
     bill(NOVEMBER, AFTER_NOVEMBER)
     invoice = Invoice.objects.latest("pk")
     assert (invoice.subtotal_cents, invoice.tax_cents, invoice.total_cents) == (1_05, 20, 1_25)
+    assert recount().of_ours == ()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing_site.kit.periods import Period
 from invoices.models import Invoice
+from invoices.recounting import recount
 from partners.models import BilledPeriod
 from partners.services import (
     NotApproved,
@@ -188,6 +189,7 @@ def test_previewed_totals_are_issued_totals_for_random_contracts():
     }
     assert billed == previewed
     assert len(billed) == 150
+    assert recount().of_ours == ()  # the preview added up the lines that its invoice has
 
 
 def _random_prices(luck, model):
