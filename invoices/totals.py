@@ -186,6 +186,8 @@ def _discounts(
     lines: Sequence[LineDraft], priced: Sequence[int], document_cents: int, document_rate: Decimal
 ) -> list[int]:
     own = [_own_discount(line, price) for line, price in zip(lines, priced, strict=True)]
+    if not (document_cents or document_rate):
+        return own
     after_own = [price - discount for price, discount in zip(priced, own, strict=True)]
     whole = sum(after_own)
     shared = document_cents or _part_of(whole, document_rate)
@@ -197,6 +199,8 @@ def _discounts(
 
 
 def _own_discount(line: LineDraft, price: int) -> int:
+    if not (line.discount_cents or line.discount_rate):
+        return 0
     discount = line.discount_cents or _part_of(price, line.discount_rate)
     _refuse_more_than_all(discount, price)
     return discount
