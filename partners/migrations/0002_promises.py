@@ -40,14 +40,20 @@ CREATE FUNCTION contract_end_leaves_billed_months_alone() RETURNS trigger LANGUA
 DECLARE
     moved CONSTANT daterange := daterange(least(OLD.end_date, NEW.end_date),
         CASE WHEN OLD.end_date IS NULL OR NEW.end_date IS NULL THEN NULL ELSE greatest(OLD.end_date, NEW.end_date) END);
-    billed date;
+    is_longer CONSTANT boolean := coalesce(NEW.end_date > OLD.end_date, NEW.end_date IS NULL);
+    month record;
 BEGIN
-    SELECT period_start INTO billed FROM partners_billedperiod
-        WHERE contract_id = NEW.id AND daterange(period_start, period_end) && moved AND NOT invoice_is_undone(invoice_id)
-        ORDER BY period_start LIMIT 1;
+    -- One that came to nothing, or that late usage brought down to nothing, has no invoice that anybody could take back.
+    SELECT billed.period_start, billed.period_end, paper.invoice_number, paper.total_cents > (
+            SELECT coalesce(sum(total_cents), 0) FROM credit_notes WHERE invoice_id = paper.id AND status = 'issued') AS asks INTO month
+        FROM partners_billedperiod AS billed LEFT JOIN invoices AS paper ON paper.id = billed.invoice_id
+        WHERE billed.contract_id = NEW.id AND daterange(billed.period_start, billed.period_end) && moved
+            AND NOT invoice_is_undone(billed.invoice_id)
+        ORDER BY billed.period_start DESC LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'The month % of contract % is billed as it ran; end the contract after it, or void or credit that invoice first.',
-            to_char(billed, 'YYYY-MM'), NEW.reference
+        RAISE EXCEPTION 'The month % of contract % is billed as it ran: %.', to_char(month.period_start, 'YYYY-MM'), NEW.reference,
+            CASE WHEN is_longer THEN 'agree on a new contract from ' || OLD.end_date ELSE 'end it on ' || month.period_end || ' or later' END
+            || CASE WHEN month.asks THEN ', or void invoice ' || month.invoice_number || ' or credit it in full first' ELSE '' END
             USING ERRCODE = 'check_violation', CONSTRAINT = 'contract_end_leaves_billed_months_alone';
     END IF;
     RETURN NEW;

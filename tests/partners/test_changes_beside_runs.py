@@ -91,8 +91,8 @@ def test_a_contract_does_not_end_in_its_form_within_a_month_that_is_being_billed
     with pytest.raises(DatabaseError) as refused:
         late.result()
     assert sentence_of(refused.value) == (
-        f"The month 2026-10 of contract {contract.reference} is billed as it ran; "
-        "end the contract after it, or void or credit that invoice first."
+        f"The month 2026-10 of contract {contract.reference} is billed as it ran: "
+        "end it on 2026-11-01 or later, or void invoice INV-2026-000001 or credit it in full first."
     )
     assert Contract.objects.get().end_date is None
 
