@@ -75,7 +75,8 @@ END $$;
 CREATE TRIGGER issued_is_issued BEFORE UPDATE OR DELETE ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION invoice_line_follows_its_invoice();
 
-CREATE FUNCTION refuse_other_sums_than_lines(issued bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+-- By their keys alone, as above.
+CREATE FUNCTION refuse_other_sums_than_lines(issued bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     wrong record;
 BEGIN

@@ -1,4 +1,4 @@
-"""New and changed lines look at their invoices: at those of the moment, in one order, and at no others."""
+"""Lines look at their invoices and invoices at their lines: as they are, in one order, and at no others."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def test_a_session_that_began_with_few_invoices_reads_no_more_of_them_when_they_
     (like,) = Invoice.objects.values(*columns)
     insert_rows(Invoice, [Invoice(**like) for _ in range(10_000)])
     assert _pages_read_by_a_change(draft) < few + 50
+
+
+@pytest.mark.django_db
+def test_the_proof_of_a_sum_reads_no_other_invoices():
+    for _ in range(10):
+        issue_invoice(invoice=a_draft("1.00"), on=TODAY, now=NOW, by="ada")
+        before = _whole_reads()
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        assert _whole_reads() == before
+
+
+def _whole_reads():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'invoices'")
+        return cursor.fetchone()
 
 
 def _pages_read_by_a_change(draft):
