@@ -114,6 +114,10 @@ class Migration(migrations.Migration):
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='usage_corrections', to='invoices.invoice')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='partners.billingrun')),
             ],
+            options={
+                'verbose_name': 'late usage',
+                'verbose_name_plural': 'late usage',
+            },
         ),
         migrations.CreateModel(
             name='CorrectionEvent',

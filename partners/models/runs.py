@@ -239,6 +239,7 @@ class Correction(models.Model):
     objects = CorrectionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = verbose_name_plural = "late usage"
         constraints = [
             models.UniqueConstraint(fields=["billed_period", "sequence"], name="month_corrected_once_per_step"),
             models.CheckConstraint(condition=is_currency(), name="correction_currency_is_iso"),
@@ -251,4 +252,4 @@ class Correction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.billed_period} · correction {self.sequence}"
+        return f"{self.billed_period} · late usage {self.sequence}"

@@ -80,6 +80,19 @@ def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Cl
     assert "Billed from then on 12 deeds" in said
 
 
+def test_late_usage_has_one_name_wherever_it_is_told(partner_manager: Client):
+    contract = a_contract()
+    use(contract.partner, 10)
+    bill()
+    use(contract.partner, 2)
+    bill(NOVEMBER, dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC))
+    step = Correction.objects.get()
+    assert str(step) == f"{contract} · 2026-10 · late usage 1"
+    for page in (reverse("admin:partners_correction_changelist"), page_of(step), page_of(step.billed_period)):
+        said = words_of(partner_manager.get(page))
+        assert ("Late usage" in said, "orrection" in said) == (True, False)
+
+
 def test_terms_that_cannot_be_read_say_so():
     a_contract("flat")
     bill()
