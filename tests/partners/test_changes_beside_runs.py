@@ -15,10 +15,20 @@ from django.db import DatabaseError, ProgrammingError, connection, transaction
 
 from billing_site.kit.errors import sentence_of
 from invoices.models import CreditNote, Invoice
-from invoices.services import CreditLine, issue_credit_note
+from invoices.services import CreditLine, issue_credit_note, void_invoice
 from partners.metering import NewUsage, Reversal
 from partners.models import BilledPeriod, BillingRun, Contract
-from partners.services import MonthsAreBilled, change_contract, issue_run, record_usage
+from partners.services import (
+    MonthLeftUnbilled,
+    MonthsAreBilled,
+    NotToLeaveUnbilled,
+    bill_again,
+    change_contract,
+    issue_run,
+    leave_unbilled,
+    record_usage,
+    reopen_month,
+)
 from partners.services.moving import move_to_time_zone
 from tests import ground
 from tests.partners.agreements import (
@@ -95,6 +105,20 @@ def test_a_contract_does_not_end_in_its_form_within_a_month_that_is_being_billed
         "end it on 2026-11-01 or later, or void invoice INV-2026-000001 or credit it in full first."
     )
     assert Contract.objects.get().end_date is None
+
+
+def test_who_bills_a_month_again_finds_what_was_decided_about_it_meanwhile_and_the_other_way_round():
+    a_contract("flat")
+    bill()
+    void_invoice(invoice=Invoice.objects.get(), now=AFTER_OCTOBER, by="ada", reason="Wrong")
+    month = {"billed_period": BilledPeriod.objects.get(), "now": AFTER_OCTOBER, "by": "ada"}
+    leave, again = partial(leave_unbilled, reason="Goodwill", **month), partial(bill_again, **month)
+    with pytest.raises(MonthLeftUnbilled, match="ada left it unbilled: Goodwill"):
+        beside(leave, again).result()
+    reopen_month(**month)
+    with pytest.raises(NotToLeaveUnbilled, match="cancel that run first"):
+        beside(again, leave).result()
+    assert (BillingRun.objects.unfinished().count(), BilledPeriod.objects.left_unbilled().count()) == (1, 0)
 
 
 def test_a_contract_that_is_being_changed_is_billed_by_what_was_agreed_then():
