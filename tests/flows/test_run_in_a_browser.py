@@ -20,6 +20,17 @@ pytestmark = [
 ]
 
 
+def test_a_run_with_flags_shows_its_last_columns(page):
+    use(a_contract("per_deed", partner=a_partner("Meridian Title & Escrow Data Services International")).partner, 863)
+    use(a_partner("Uncontracted"), 12)
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
+    page.goto(f"/admin/partners/billingrun/{run.pk}/change/")
+    page.wait_for_selector(".run-says >> text=nobody will pay for them")
+    assert page.evaluate(
+        "(table => table.scrollWidth <= table.parentElement.clientWidth)(document.querySelector('.run-entries'))"
+    )
+
+
 def test_a_run_is_approved_and_followed_until_every_invoice_is_sent(page):
     use(a_contract("hybrid", partner=a_partner("Deedworks")).partner, 130)
     a_contract("flat", partner=a_partner("Olympus"), zone="Mars/Olympus")
