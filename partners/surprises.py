@@ -126,7 +126,10 @@ def counted_text(quantity: Decimal, meter: str) -> str:
 
 def _of_contract(one: ContractMonth, facts: RunFacts, change_percent: int) -> Iterator[tuple[str, str]]:
     if one.is_new_partner:
-        yield "new", f"First month of this partner: {one.total}." if one.total else "First month of this partner."
+        yield (
+            "new",
+            f"First month of this partner: {one.total.format()}." if one.total else "First month of this partner.",
+        )
     elif one.total is not None:
         yield from _changed(one, facts, change_percent)
     if one.rates and one.total is not None:
@@ -148,10 +151,11 @@ def _changed(one: ContractMonth, facts: RunFacts, change_percent: int) -> Iterat
         return
     for money, before in zip(now, one.previous, strict=True):
         percent = change_in_percent(before, money)
+        told = f"{money.format()}{on_versions}"
         if percent is None and money.cents:
-            yield "changed", f"{money}{on_versions} after nothing in {facts.before}."
+            yield "changed", f"{told} after nothing in {facts.before}."
         elif percent is not None and abs(percent) >= change_percent:
-            yield "changed", f"{money}{on_versions} after {before} in {facts.before}: {percent:+,.1f} %."
+            yield "changed", f"{told} after {before.format()} in {facts.before}: {percent:+,.1f} %."
 
 
 def _per_currency(moneys: Sequence[Money]) -> list[Money]:
@@ -160,7 +164,7 @@ def _per_currency(moneys: Sequence[Money]) -> list[Money]:
 
 
 def _all_of(moneys: Sequence[Money]) -> str:
-    return " and ".join(str(money) for money in moneys)
+    return " and ".join(money.format() for money in moneys)
 
 
 def _unused(one: ContractMonth, facts: RunFacts) -> Iterator[tuple[str, str]]:
@@ -181,7 +185,7 @@ def _without_contract(used: UnagreedUsage) -> str:
 
 
 def _undone(one: UndoneMonth) -> tuple[str, str]:
-    fate = f"{one.month}: {one.invoice} of {one.total} is {'void' if one.is_void else 'credited in full'}"
+    fate = f"{one.month}: {one.invoice} of {one.total.format()} is {'void' if one.is_void else 'credited in full'}"
     if one.left_by:
         return "left_unbilled", f"{fate}, and {one.left_by} left the month unbilled: {one.left_because}"
     return "undone", f"{fate}, and nobody billed the month again."

@@ -192,7 +192,7 @@ def test_one_partner_is_billed_alone_and_the_rest_later(four_contracts):
 
 def test_what_surprises_is_told_before_and_after(four_contracts):
     said = bill_partners("--month", "2026-10", "--dry-run")
-    assert "New Deedworks: First month of this partner: EUR 1062.43." in said
+    assert "New Deedworks: First month of this partner: €1,062.43." in said
     assert "New Deedworks" in bill_partners("--month", "2026-10", "--no-documents")
 
 

@@ -213,7 +213,7 @@ def test_flagged_contracts_come_first_then_the_parked_then_the_rest(finance_mana
     assert ">Calm<" not in shown(finance_manager, run, "?state=flagged")
     assert ">Calm<" not in shown(finance_manager, run, "?flag=new")
     assert ">Zebra<" not in shown(finance_manager, run, "?q=calm")
-    assert "First month of this partner: USD 500.00." in page
+    assert "First month of this partner: $500.00." in page
 
 
 def test_each_contract_unfolds_into_lines_that_explain_themselves(finance_manager):

@@ -156,7 +156,7 @@ def test_the_runs_since_tell_who_left_a_month_unbilled():
     contract = undone()
     left(contract)
     number = Invoice.objects.get().invoice_number
-    told = [("left_unbilled", f"2026-10: {number} of USD 16.80 is void, and ada left the month unbilled: {WHY}")]
+    told = [("left_unbilled", f"2026-10: {number} of $16.80 is void, and ada left the month unbilled: {WHY}")]
     november = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
     assert list(november.flags.filter(kind__in=("undone", "left_unbilled")).values_list("kind", "sentence")) == told
     december = build_run(period=NOVEMBER.next_month(), now=AFTER_NOVEMBER.replace(month=1, year=2027), by="ada")

@@ -49,7 +49,7 @@ def test_the_versions_of_a_split_month_are_compared_together():
 
 def test_a_split_month_that_changed_is_told_once_at_its_last_version():
     a_split_october(monthly_fee_cents=620_00)
-    assert told(previewed()) == [(2, "USD 470.00 on 2 versions after USD 310.00 in 2026-09: +51.6 %.")]
+    assert told(previewed()) == [(2, "$470.00 on 2 versions after $310.00 in 2026-09: +51.6 %.")]
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -59,7 +59,7 @@ def test_a_version_worked_out_anew_is_compared_with_the_others_of_its_run(versio
     entry = run.entries.get(contract__version=version)
     held = hold_entry(entry=entry, reason="Asked", now=AFTER_OCTOBER, by="ada")
     release_entry(entry=held, now=AFTER_OCTOBER, by="ada")
-    assert told(run) == [(version, "USD 470.00 on 2 versions after USD 310.00 in 2026-09: +51.6 %.")]
+    assert told(run) == [(version, "$470.00 on 2 versions after $310.00 in 2026-09: +51.6 %.")]
 
 
 def test_a_version_billed_after_the_other_is_compared_together_with_it():
@@ -76,7 +76,7 @@ def test_usage_in_one_part_of_a_split_month_is_usage_of_the_month():
     use(contract.partner, 10, at="2026-10-02T12:00:00+00:00")
     assert told(previewed()) == []
     use(contract.partner, 4, at="2026-10-20T12:00:00+00:00")
-    assert told(previewed()) == [(2, "USD 33.60 on 2 versions after USD 24.00 in 2026-09: +40.0 %.")]
+    assert told(previewed()) == [(2, "$33.60 on 2 versions after $24.00 in 2026-09: +40.0 %.")]
 
 
 def test_a_month_after_a_split_one_is_compared_with_both_parts():
@@ -93,14 +93,14 @@ def test_another_currency_leaves_no_month_to_compare_with_and_is_told():
     change_contract(contract=contract, starts_on=NOVEMBER.start, terms=changes, today=ON)
     run = previewed(NOVEMBER, AFTER_NOVEMBER)
     assert figures(run) == [(500_00, None)]
-    assert told(run) == [(2, "JPY 50000 after USD 500.00 in 2026-10: another currency.")]
+    assert told(run) == [(2, "¥50,000 after $500.00 in 2026-10: another currency.")]
 
 
 def test_a_month_in_two_currencies_is_not_added_up_to_compare_with():
     a_split_october(currency="EUR")
     run = previewed()
-    assert told(run) == [(2, "EUR 160.00 and USD 150.00 on 2 versions after USD 310.00 in 2026-09: another currency.")]
+    assert told(run) == [(2, "€160.00 and $150.00 on 2 versions after $310.00 in 2026-09: another currency.")]
     bill()
     run = previewed(NOVEMBER, AFTER_NOVEMBER)
     assert figures(run) == [(310_00, None)]
-    assert told(run) == [(2, "EUR 310.00 after EUR 160.00 and USD 150.00 in 2026-10: another currency.")]
+    assert told(run) == [(2, "€310.00 after €160.00 and $150.00 in 2026-10: another currency.")]

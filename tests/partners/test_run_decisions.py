@@ -99,7 +99,7 @@ def test_a_released_month_is_previewed_with_what_was_counted_meanwhile():
     entry = release_entry(entry=entry, now=AFTER_OCTOBER, by="grace")
     entry.refresh_from_db()
     assert (entry.state, entry.total_cents, entry.usage["deed"], entry.reason) == ("previewed", 36_00, "15", "")
-    assert run.flags.get().sentence == "First month of this partner: USD 36.00."
+    assert run.flags.get().sentence == "First month of this partner: $36.00."
 
 
 def test_an_approved_run_may_still_lose_a_partner_and_never_gains_one():

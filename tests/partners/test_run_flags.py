@@ -38,10 +38,10 @@ def test_a_preview_flags_who_is_new_gone_changed_and_silent():
     use(more, 13, at=IN_NOVEMBER)
     a_contract("flat", partner=a_partner("New"), start_date=dt.date(2026, 11, 1))
     assert flags(november()) == {
-        ("Gone", "gone", "Billed USD 500.00 for 2026-10, and nothing in this run."),
-        ("More", "changed", "USD 31.20 after USD 24.00 in 2026-10: +30.0 %."),
+        ("Gone", "gone", "Billed $500.00 for 2026-10, and nothing in this run."),
+        ("More", "changed", "$31.20 after $24.00 in 2026-10: +30.0 %."),
         ("Silent", "zero_usage", "No deeds in 2026-11 after 100 deeds in 2026-10."),
-        ("New", "new", "First month of this partner: USD 500.00."),
+        ("New", "new", "First month of this partner: $500.00."),
     }
 
 

@@ -37,11 +37,11 @@ def a_month(**changed: Any) -> ContractMonth:
     ("previous", "now", "sentence"),
     [
         (100_00, 129_99, None),
-        (100_00, 130_00, "USD 130.00 after USD 100.00 in 2026-09: +30.0 %."),
+        (100_00, 130_00, "$130.00 after $100.00 in 2026-09: +30.0 %."),
         (100_00, 70_01, None),
-        (100_00, 70_00, "USD 70.00 after USD 100.00 in 2026-09: -30.0 %."),
-        (1_00, 1234_56, "USD 1234.56 after USD 1.00 in 2026-09: +123,356.0 %."),
-        (0, 5, "USD 0.05 after nothing in 2026-09."),
+        (100_00, 70_00, "$70.00 after $100.00 in 2026-09: -30.0 %."),
+        (1_00, 1234_56, "$1,234.56 after $1.00 in 2026-09: +123,356.0 %."),
+        (0, 5, "$0.05 after nothing in 2026-09."),
         (0, 0, None),
         (None, 5, None),
     ],
@@ -54,22 +54,22 @@ def test_a_change_of_thirty_per_cent_is_told(previous, now, sentence):
 def test_the_threshold_is_the_runs_own():
     one = a_month(total=usd(110_00))
     assert said(one, change_percent=11) == []
-    assert said(one, change_percent=10) == [("changed", "USD 110.00 after USD 100.00 in 2026-09: +10.0 %.")]
+    assert said(one, change_percent=10) == [("changed", "$110.00 after $100.00 in 2026-09: +10.0 %.")]
 
 
 def test_another_currency_is_a_change_and_no_percentage():
     one = a_month(total=Money(100_00, "EUR"))
-    assert said(one) == [("changed", "EUR 100.00 after USD 100.00 in 2026-09: another currency.")]
+    assert said(one) == [("changed", "€100.00 after $100.00 in 2026-09: another currency.")]
 
 
 def test_a_new_partner_is_told_with_its_first_amount():
-    assert said(a_month(is_new_partner=True, previous=[])) == [("new", "First month of this partner: USD 100.00.")]
+    assert said(a_month(is_new_partner=True, previous=[])) == [("new", "First month of this partner: $100.00.")]
     assert said(a_month(is_new_partner=True, previous=[], total=None)) == [("new", "First month of this partner.")]
 
 
 def test_a_partner_that_is_gone_is_told_with_its_last_amounts():
     gone = GonePartner(partner_id=9, billed=[usd(5_00), Money(7, "JPY")])
-    assert said(gone=[gone]) == [("gone", "Billed USD 5.00 and JPY 7 for 2026-09, and nothing in this run.")]
+    assert said(gone=[gone]) == [("gone", "Billed $5.00 and ¥7 for 2026-09, and nothing in this run.")]
 
 
 def test_no_usage_after_usage_is_told_and_no_usage_as_ever_is_not():
@@ -103,5 +103,5 @@ def test_late_usage_is_told_on_the_contract():
 @pytest.mark.parametrize(("is_void", "fate"), [(True, "is void"), (False, "is credited in full")])
 def test_a_month_that_nobody_billed_again_is_told_with_its_invoice(is_void, fate):
     month = {"contract_id": 1, "partner_id": 2, "month": "2026-09", "invoice": "PB-7", "total": usd(5_00)}
-    told = [("undone", f"2026-09: PB-7 of USD 5.00 {fate}, and nobody billed the month again.")]
+    told = [("undone", f"2026-09: PB-7 of $5.00 {fate}, and nobody billed the month again.")]
     assert said(undone=[UndoneMonth(is_void=is_void, **month)]) == told

@@ -69,7 +69,7 @@ def test_the_next_runs_flag_a_month_that_is_to_be_billed_again():
         void(contract.billed_periods.get().invoice)
     run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
     flags = run.flags.filter(kind="undone").order_by("pk").values_list("partner", "entry__contract", "sentence")
-    sentence = "2026-10: {} of USD 500.00 is void, and nobody billed the month again."
+    sentence = "2026-10: {} of $500.00 is void, and nobody billed the month again."
     numbers = [contract.billed_periods.get().invoice.invoice_number for contract in (here, gone)]
     assert list(flags) == [
         (here.partner_id, here.pk, sentence.format(numbers[0])),
