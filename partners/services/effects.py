@@ -16,13 +16,14 @@ MonthSums = dict[tuple[dt.date, str], Decimal]
 
 
 class Effect(NamedTuple):
-    """A month and meter that changes; in a month that is billed, the difference is late usage."""
+    """A month and meter that changes: late usage where the month is billed; unpaid on days without a contract."""
 
     month: dt.date
     meter: str
     before: Decimal
     after: Decimal
     is_billed: bool
+    is_without_contract: bool = False
 
     @property
     def change(self) -> Decimal:
@@ -33,7 +34,8 @@ class Effect(NamedTuple):
         """Say it in one sentence."""
         late = "; the month is billed, so the difference is late usage" if self.is_billed else ""
         units = "deeds" if self.meter == Meter.DEED else "requests"
-        return f"{self.month:%Y-%m}: {_plain(self.before)} {units} before, {_plain(self.after)} after{late}."
+        unpaid = "; nobody will pay for days without a contract" if self.is_without_contract else ""
+        return f"{self.month:%Y-%m}: {_plain(self.before)} {units} before, {_plain(self.after)} after{late}{unpaid}."
 
 
 def month_sums(partner: Partner) -> MonthSums:
@@ -48,14 +50,20 @@ def month_sums(partner: Partner) -> MonthSums:
 
 
 def effects_of(partner: Partner, *, before: MonthSums, after: MonthSums) -> list[Effect]:
-    """Return what changes, oldest first."""
+    """Return what changes, oldest first; read after it was counted."""
+    unpaid = _months_without_contract(partner)
     billed = set(BilledPeriod.objects.filter(contract__partner=partner).values_list("period_start", flat=True))
     nothing = Decimal(0)
     return [
-        Effect(*key, before.get(key, nothing), after.get(key, nothing), key[0] in billed)
+        Effect(*key, before.get(key, nothing), after.get(key, nothing), key[0] in billed, key[0] in unpaid)
         for key in sorted(before.keys() | after.keys())
         if before.get(key, nothing) != after.get(key, nothing)
     ]
+
+
+def _months_without_contract(partner: Partner) -> set[dt.date]:
+    days = ApiUsage.objects.filter(partner=partner).without_contract()
+    return set(days.order_by().values_list(TruncMonth("day"), flat=True).distinct())
 
 
 def _plain(number: Decimal) -> str:

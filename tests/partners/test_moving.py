@@ -41,8 +41,8 @@ def test_the_days_are_cut_in_the_new_zone_and_the_sum_stays():
     record_usage(partner=partner, events=[*hours(-12, 12), Reversal("undo", "h0")], now=AFTER_OCTOBER)
     assert counted(partner) == [("10-31", 12), ("11-01", 11)]
     assert move(partner, "Asia/Tokyo") == [
-        "2026-10: 12 deeds before, 3 after.",
-        "2026-11: 11 deeds before, 20 after.",
+        "2026-10: 12 deeds before, 3 after; nobody will pay for days without a contract.",
+        "2026-11: 11 deeds before, 20 after; nobody will pay for days without a contract.",
     ]
     assert counted(partner) == [("10-31", 3), ("11-01", 20)]
     assert all_usage_differences() == []
@@ -136,7 +136,7 @@ def test_the_page_says_what_will_happen_and_then_does_it(admin_client):
     assert "move-to-another-time-zone" in admin_client.get(page).content.decode()
     url = reverse("admin:partners_partner_move_to_another_time_zone", args=[contract.partner.pk])
     looked = admin_client.post(url, {"zone": "Asia/Tokyo"}).content.decode()
-    assert "2026-10: 12 deeds before, 3 after." in looked
+    assert "2026-10: 12 deeds before, 3 after" in looked
     assert "Nothing has changed yet" in looked
     assert Contract.objects.get().billing_time_zone == "UTC"
     assert admin_client.post(url, {"zone": "Asia/Tokyo", "is_understood": "on"}).status_code == 302

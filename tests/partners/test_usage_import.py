@@ -56,7 +56,7 @@ def test_a_dry_run_tells_what_the_import_then_does():
     assert counts(looked) == (2, 1, 1, 0)
     assert [(row.line, row.idempotency_key, row.fate) for row in looked.told] == [(5, "k", "conflict")]
     assert [str(effect) for effect in looked.effects] == [
-        "2023-05: 0 deeds before, 2.5 after.",
+        "2023-05: 0 deeds before, 2.5 after; nobody will pay for days without a contract.",
         "2026-10: 3 deeds before, 4 after; the month is billed, so the difference is late usage.",
     ]
     assert imported(partner, *rows) == looked
@@ -139,8 +139,8 @@ def test_the_command_tells_and_imports(tmp_path, capsys):
     path.write_bytes(a_file(OLD, NEW).getvalue())
     call_command("import_usage", str(path), partner="Acme Titles", dry_run=True)
     assert capsys.readouterr().out.splitlines() == [
-        "2023-05: 0 deeds before, 2.5 after.",
-        "2026-10: 0 deeds before, 1 after.",
+        "2023-05: 0 deeds before, 2.5 after; nobody will pay for days without a contract.",
+        "2026-10: 0 deeds before, 1 after; nobody will pay for days without a contract.",
         "2 new, 0 repeats, 0 conflicts, 0 refused. Nothing was imported: a dry run.",
     ]
     call_command("import_usage", str(path), partner="Acme Titles")
@@ -158,7 +158,8 @@ def test_the_page_shows_what_a_file_would_do_and_then_does_it(admin_client):
     partner = a_partner()
     upload = SimpleUploadedFile("may.csv", a_file(OLD, NEW).getvalue(), content_type="text/csv")
     looked = admin_client.post(reverse(URL), {"partner": partner.pk, "file": upload})
-    assert "2 new, 0 counted already" in " ".join(looked.content.decode().split())
+    assert "2 new, 0 repeats" in " ".join(looked.content.decode().split())
+    assert "Days without a contract: nobody will pay for them" in looked.content.decode()
     assert UsageEvent.objects.count() == 0
     token = looked.context["token"]
     assert admin_client.post(reverse(URL), {"token": token}, follow=True).status_code == 200
@@ -174,7 +175,7 @@ def test_the_page_offers_no_import_of_a_file_with_a_refused_row(admin_client):
     upload = SimpleUploadedFile("may.csv", a_file(OLD, "c,deed,soon,,,\n").getvalue(), content_type="text/csv")
     looked = admin_client.post(reverse(URL), {"partner": a_partner().pk, "file": upload})
     assert looked.context["token"] == ""
-    assert "nothing of it is imported" in looked.content.decode()
+    assert "Nothing is imported: correct the refused rows" in looked.content.decode()
     assert "Look at it" in looked.content.decode()
 
 

@@ -32,6 +32,7 @@ _FOLDER = "usage/imports"
 _SALT = "partners.usage-import"
 _KEPT = dt.timedelta(hours=12)
 _LATE = "Billed already: the difference is late usage"
+_UNPAID = "Days without a contract: nobody will pay for them"
 _FATES = {"conflict": ("In conflict", "warning"), "refused": ("Refused", "danger")}
 _GONE = "This upload is no longer here; upload the file again."
 
@@ -84,23 +85,25 @@ def _imported(model_admin: Any, request: HttpRequest, token: str) -> HttpRespons
     except Refused as refusal:
         messages.error(request, sentence_of(refusal))
         return HttpResponseRedirect(request.path)
-    counts = f"{counted(report.new, 'event')} imported, {report.repeated:,} were counted already"
-    messages.success(request, f"{counts}, {report.conflict:,} are in conflict with what is kept.")
+    counts = f"{counted(report.new, 'event')} imported, {counted(report.repeated, 'repeat')} not counted again"
+    messages.success(request, f"{counts}, {report.conflict:,} in conflict with what is kept.")
     return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:partners_usageevent_changelist"))
 
 
 def _panels(report: ImportReport) -> list[Panel]:
     """What would change, month by month, and the rows that need a look."""
-    effects = [
-        (f"{one.month:%Y-%m}", Meter(one.meter).label, _LATE if one.is_billed else "", *_figures(one))
-        for one in report.effects
-    ]
+    effects = [(f"{one.month:%Y-%m}", Meter(one.meter).label, _note(one), *_figures(one)) for one in report.effects]
     rows = [(row.line, row.idempotency_key, badge(*_FATES[row.fate]), row.sentence) for row in report.told]
     first = f" (the first {MOST_TOLD})" if len(rows) == MOST_TOLD else ""
-    heads = ("Month", "Meter", ""), ("Line", "Idempotency key", "Fate", "Reason")
-    changes = Panel("What changes", heads[0], effects, amounts=("Before", "Change", "After"), is_wide=True)
+    heads = ("Month", "Meter", "Note"), ("Line", "Idempotency key", "Fate", "Reason")
+    changes = Panel("What it would change", heads[0], effects, amounts=("Before", "Change", "After"), is_wide=True)
     told = Panel(f"Rows to look at{first}", heads[1], rows, is_wide=True)
     return [panel for panel in (changes, told) if panel.rows]
+
+
+def _note(effect: Effect) -> str:
+    notes = (_LATE if effect.is_billed else "", _UNPAID if effect.is_without_contract else "")
+    return ". ".join(filter(None, notes))
 
 
 def _figures(effect: Effect) -> tuple[str, str, str]:
