@@ -30,13 +30,14 @@ from partners.services import make_key, revoke_key, rotate_key
 from partners.services.api_keys import CHANGE_OVER, NewKey
 
 DAYS_OF_USAGE = 30
+WHERE_USED = "Where it is used, such as Production or Nightly batch."
 
 
 class NewKeyForm(QuestionForm):
     """About a partner."""
 
     explanation = "The key is shown once, on the next page. Only its hash is kept."
-    name = forms.CharField(max_length=50, help_text="Where it is used, such as Production or Nightly batch.")
+    name = forms.CharField(max_length=50, help_text=WHERE_USED)
     works_until = forms.DateTimeField(required=False, help_text="Left empty, it works until it is revoked.")
 
     def carry_out(self, *, by: str) -> ShownOnce:  # noqa: ARG002 - the audit knows who
@@ -113,6 +114,10 @@ class PartnerApiKeyAdmin(RowPageMixin, BackOfficeAdmin):
         return (
             super().get_queryset(request).select_related("partner", "replaces", "replaced_by").with_usage(since=since)
         )
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        given = {"help_text": WHERE_USED} if db_field.name == "name" else {}
+        return super().formfield_for_dbfield(db_field, request, **given, **options)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

@@ -65,6 +65,9 @@ class PartnerApiKey(AbstractAPIKey):
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "partner API key"
 
+    def __str__(self) -> str:
+        return f"{self.name} · {self.prefix}"
+
 
 class _DateRange(Func):
     function = "daterange"

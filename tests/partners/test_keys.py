@@ -253,6 +253,21 @@ def test_who_manages_no_partners_makes_and_rotates_no_keys(role, made):
     assert PartnerApiKey.objects.count() == 1
 
 
+def test_to_revoke_a_key_names_the_one_among_others_of_its_name(manager, made):
+    fresh = rotate_key(key=made.key, works_until=IN_A_WEEK, now=NOW).key
+    for key, other in ((made.key, fresh), (fresh, made.key)):
+        asked = manager.get(button_of(key, "revoke")).content.decode()
+        assert (f"{key.name} · {key.prefix}" in asked, other.prefix in asked) == (True, False)
+
+
+def test_the_history_of_a_key_is_told_in_words(made):
+    rotate_key(key=made.key, works_until=IN_A_WEEK, now=NOW)
+    revoke_key(key=made.key)
+    told = [(one.field, one.before, one.after) for entry in audit_of(made.key) for one in entry.changes]
+    assert ("revoked", "no", "yes") in told
+    assert ("expiry date", "nothing", "9 Nov 2026, 08:00") in told
+
+
 # --- What a key reported -------------------------------------------------------------------------------------------
 
 

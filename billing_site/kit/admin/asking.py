@@ -17,6 +17,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import slugify
 from unfold.enums import ActionVariant
 from unfold.widgets import (
@@ -169,6 +170,7 @@ def _dress(field: forms.Field) -> None:
         field.widget = UnfoldBooleanSwitchWidget()
     elif isinstance(field, forms.DateTimeField):
         field.widget = MomentInput()
+        field.help_text = f"{field.help_text} {timezone.get_current_timezone_name()} time.".lstrip()
     elif isinstance(field, forms.DateField):
         field.widget = UnfoldAdminSingleDateWidget()
     elif isinstance(field, forms.ChoiceField):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -106,6 +106,15 @@ def _told(field: str, value: Any, currency: str | None) -> str:
         return "nothing"
     if field.endswith("_cents") and currency and isinstance(value, int):
         return Money(value, currency).format()
-    if field.endswith("_at") and isinstance(value, str):
-        return date_format(timezone.localtime(datetime.fromisoformat(value)), "DATETIME_FORMAT")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if field.endswith(("_at", "_date")) and isinstance(value, str):
+        return _moment(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _moment(written: str) -> str:
+    """Write a day or an instant; a library may call an instant a date."""
+    if "T" in written:
+        return date_format(timezone.localtime(datetime.fromisoformat(written)), "DATETIME_FORMAT")
+    return date_format(date.fromisoformat(written), "DATE_FORMAT")
