@@ -176,7 +176,8 @@ def terms_for(
 def _refuse_below_zero(name: str, value: object) -> None:
     is_exact = value is None or (isinstance(value, int | Decimal) and Decimal(value).is_finite() and value >= 0)
     if not is_exact:
-        msg = f"{name} is {value!s}: terms know exact numbers, none below zero."
+        words = name.replace("_cents", " in cents").replace("_", " ").capitalize()
+        msg = f"{words} is {value!s}: write an exact number, not below zero."
         raise ImpossibleTerms(msg)
 
 

@@ -18,7 +18,7 @@ from billing_site.kit.admin import (
     money_column,
 )
 from billing_site.kit.admin.words import span_text
-from partners.models import PurchaseOrder
+from partners.models import BillingRunEntry, PurchaseOrder
 
 NO_LIMIT = "No limit"
 
@@ -56,8 +56,9 @@ class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
                 "fields": (
                     ("partner", "number"),
                     ("product", "currency"),
-                    ("amount_cents", "left"),
                     ("start_date", "end_date"),
+                    "amount_cents",
+                    ("drawn", "left"),
                     "notes",
                 ),
                 "description": "A month takes the partner's oldest order that is valid on its last day and whose rest "
@@ -65,15 +66,18 @@ class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
             },
         ),
     )
-    readonly_fields = ("left",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).with_drawn()
 
     def get_readonly_fields(self, request: HttpRequest, obj: PurchaseOrder | None = None) -> Any:  # noqa: ARG002
         """What invoices name stays; PostgreSQL says so too."""
-        named = obj is not None and obj.billed_periods.exists()
-        return ("partner", "number", "currency", "left") if named else ("left",)
+        return ("partner", "number", "currency", "drawn", "left") if _is_named(obj) else ("drawn", "left")
+
+    def has_delete_permission(self, request: HttpRequest, obj: PurchaseOrder | None = None) -> bool:
+        """What a month drew on stays, and what a preview wants to draw on."""
+        is_wanted = obj is not None and BillingRunEntry.objects.filter(purchase_order=obj).exists()
+        return super().has_delete_permission(request, obj) and not (_is_named(obj) or is_wanted)
 
     def used_for(self, order: PurchaseOrder) -> str:
         return order.product or "Every product"
@@ -81,8 +85,16 @@ class PurchaseOrderAdmin(RowPageMixin, BackOfficeAdmin):
     def validity(self, order: PurchaseOrder) -> str:
         return validity_text(order)
 
+    def drawn(self, order: Any) -> Any:
+        return money_cell(order.drawn_cents, order.currency) if order.pk else self.get_empty_value_display()
+
     def left(self, order: Any) -> Any:
         return left_cell(order) if order.pk else self.get_empty_value_display()
+
+
+def _is_named(order: PurchaseOrder | None) -> bool:
+    """Whether a billed month names it."""
+    return order is not None and order.billed_periods.exists()
 
 
 def validity_text(order: PurchaseOrder) -> str:

@@ -243,6 +243,29 @@ def test_an_order_that_invoices_name_keeps_its_number(partner_manager):
     assert (order.number, order.amount_cents) == ("PO-7", 500_00)
 
 
+def test_an_order_shows_the_months_drawn_on_it_and_stays(partner_manager):
+    contract = a_contract("flat")
+    named, unnamed = (
+        PurchaseOrder.objects.create(partner=contract.partner, number=number, currency="USD")
+        for number in ("PO-7", "PO-8")
+    )
+    bill()
+    page = said(partner_manager.get(page_of(named)))
+    assert re.findall(r"Months billed on it|Delete purchase order", page) == ["Months billed on it"]
+    assert (page.count("$500.00"), contract.billed_periods.get().invoice.invoice_number in page) == (2, True)
+    assert re.findall(r"Months billed on it|Delete purchase order", said(partner_manager.get(page_of(unnamed)))) == [
+        "Delete purchase order"
+    ]
+
+
+def test_a_price_below_zero_is_refused_by_the_name_of_its_field(partner_manager):
+    contract = a_contract("per_deed")
+    sent = changed_terms(contract, price_per_deed="-1") | {"step": "review"}
+    assert "Unit price is -1: write an exact number, not below zero." in said(
+        partner_manager.post(button_of(contract, "change-terms"), sent)
+    )
+
+
 def test_a_contract_that_needs_an_order_says_that_none_is_known(partner_manager):
     contract = a_contract("flat", needs_purchase_order=True)
     assert "None is known: months are held until one is." in said(partner_manager.get(page_of(contract)))

@@ -1,4 +1,4 @@
-"""Owns the purchase orders on the pages of partners and contracts, with what is left of each."""
+"""Owns the purchase orders on the pages of partners and contracts, with what is left of each, and their months."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 from django.http import HttpRequest
 
 from billing_site.kit.admin import Panel, link_to, list_url, may_see, money_cell
-from billing_site.kit.admin.panels import register
+from billing_site.kit.admin.columns import EMPTY
+from billing_site.kit.admin.panels import MOST_ROWS, register
 from partners.admin.orders import NO_LIMIT, left_cell, validity_text
-from partners.models import Contract, Partner, PurchaseOrder
+from partners.models import BilledPeriod, Contract, Partner, PurchaseOrder
 
 
 @register(Partner)
@@ -31,6 +32,25 @@ def orders(row: Any, request: HttpRequest) -> Iterator[Panel]:
         url=list_url(PurchaseOrder, q=partner.name),
         is_wide=True,
     )
+
+
+@register(PurchaseOrder)
+def months(order: PurchaseOrder, request: HttpRequest) -> Iterator[Panel]:
+    if not may_see(request, BilledPeriod):
+        return
+    drawn = order.billed_periods.select_related("contract", "invoice").order_by("-period_start", "-revision")
+    rows = [_month(period) for period in drawn[:MOST_ROWS]]
+    more = f", the last {MOST_ROWS}" if len(rows) == MOST_ROWS else ""
+    heads = ("Month", "Contract", "Invoice", "Status")
+    yield Panel(f"Months billed on it{more}", heads, rows, amounts=("Total",), is_wide=True)
+
+
+def _month(period: BilledPeriod) -> tuple[Any, ...]:
+    invoice, month = period.invoice, link_to(period, f"{period.period_start:%Y-%m}")
+    if invoice is None:
+        return month, link_to(period.contract), "Nothing to bill", EMPTY, EMPTY
+    total = money_cell(invoice.total_cents, invoice.currency)
+    return month, link_to(period.contract), link_to(invoice), invoice.get_status_display(), total
 
 
 def _order(order: Any) -> tuple[Any, ...]:
