@@ -194,7 +194,8 @@ def _divided(rows: list[UsageRow], meter: str) -> tuple[list[UsageRow], int]:
 
 def _group(prefix: str, rows: Sequence[PrintedRow], names: Mapping[str, str], others: int) -> AnnexGroup:
     if prefix == _OTHERS:
-        return AnnexGroup(Word("other_rows", {"count": others}), tuple(row.cells() for row in rows))
+        told = Word("other_rows", {"count": others})
+        return AnnexGroup("", tuple((told, *row.cells()[1:]) for row in rows))
     return AnnexGroup(
         heading=names.get(prefix) or Word("api_key" if prefix else "without_key"),
         key_label=f"{prefix}\u2026" if prefix else "",

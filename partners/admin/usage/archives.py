@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 
 from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column, row_or_404
-from billing_site.kit.admin.words import count_text
+from billing_site.kit.admin.words import count_text, moment_text
 from partners.admin.run_entries import usage_text
 from partners.models import UsageArchive
 
@@ -25,10 +26,10 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
     search_help_text = "Partner, file or sha256"
     ordering = ("-period_start", "partner__name", "pk")
     fields = (
-        ("partner", "month"), ("money_events", "counted"), ("starts_at", "ends_at"), ("money_size", "created_at"),
-        "file_name", "sha256",
+        ("partner", "month"), ("money_events", "counted"), "instants", ("money_size", "created_at"),
+        "file_name", "digest",
     )  # fmt: skip
-    readonly_fields = ("month", "money_events", "counted", "money_size")
+    readonly_fields = ("month", "money_events", "counted", "money_size", "instants", "digest")
     actions_detail = ("download",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -55,6 +56,17 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
 
     money_size.short_description = "Bytes"  # type: ignore[attr-defined]
     money_size.admin_order_field = "size"  # type: ignore[attr-defined]
+
+    def instants(self, archive: UsageArchive) -> str:
+        begins, ends = moment_text(archive.starts_at), moment_text(archive.ends_at)
+        return f"From {begins} until {ends}, {timezone.get_current_timezone_name()} time: midnights of the partner."
+
+    instants.short_description = "Holds events"  # type: ignore[attr-defined]
+
+    def digest(self, archive: UsageArchive) -> str:
+        return archive.sha256
+
+    digest.short_description = "SHA-256"  # type: ignore[attr-defined]
 
     @button("Download", icon="download", permission="partners.view_usagearchive")
     def download(self, request: HttpRequest, object_id: str) -> FileResponse:
