@@ -13,7 +13,7 @@ Row = TypeVar("Row", bound=models.Model)
 class Maker(Generic[Row]):
     """Makes rows as `model(**values)` does, unsaved; signals of making are not sent, and defaults are read once.
 
-    For models without an `__init__` of their own whose relations are kept by primary key.
+    For models without an `__init__` of their own.
     """
 
     def __init__(self, model: type[Row]) -> None:
@@ -23,7 +23,8 @@ class Maker(Generic[Row]):
         called = [field for field in fields if field.has_default() and callable(field.default)]
         self._called = [(field.attname, field.default) for field in called]
         self._plain = {field.attname: field.get_default() for field in fields if field not in called}
-        self._keys = {field.name: field.attname for field in fields if field.is_relation}
+        related: list[Any] = [field for field in fields if field.is_relation]
+        self._keys = {field.name: (field.attname, field.target_field.attname) for field in related}
         self._size = len(fields)
 
     def __call__(self, **values: Any) -> Row:
@@ -32,7 +33,8 @@ class Maker(Generic[Row]):
         state = row._state = ModelState()  # noqa: SLF001
         for name in self._keys.keys() & values.keys():
             related = state.fields_cache[name] = values.pop(name)
-            values[self._keys[name]] = None if related is None else related.pk
+            key, target = self._keys[name]
+            values[key] = None if related is None else getattr(related, target)
         kept = row.__dict__
         kept |= self._plain
         for name, default in self._called:

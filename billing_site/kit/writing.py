@@ -49,7 +49,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[Any]) -> int:
         return 0
     connection = connections[router.db_for_write(model)]
     options = model._meta  # noqa: SLF001
-    give_ids(model, rows)
+    _give_ids(model, rows)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in options.concrete_fields)
     statement = f"COPY {connection.ops.quote_name(options.db_table)} ({names}) FROM STDIN"
     columns = [_written(field, _said(field, rows)) for field in options.concrete_fields]
@@ -87,11 +87,12 @@ def update_rows(model: type[models.Model], rows: Sequence[Any], fields: Sequence
         return int(cursor.rowcount)
 
 
-def give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
+def _give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
     """Give new rows the ids under which they will be written, so that others can name them before."""
-    waiting = [row for row in rows if row.pk is None]
+    name = str(model._meta.pk.attname)  # noqa: SLF001
+    waiting = [row for row in rows if getattr(row, name) is None]
     for row, key in zip(waiting, next_ids(model, len(waiting)) if waiting else (), strict=True):
-        row.pk = key
+        setattr(row, name, key)
 
 
 def _said(field: Any, rows: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from django.db import transaction
 from billing_site.kit.errors import Refused
 from billing_site.kit.making import Maker
 from billing_site.kit.money import Money
-from billing_site.kit.writing import give_ids, insert_rows, update_rows
+from billing_site.kit.writing import insert_rows, next_ids, update_rows
 from invoices.enums import InvoiceStatus, LineKind, Origin
 from invoices.models import Customer, Invoice, InvoiceLine, Seller
 from invoices.totals import (
@@ -119,11 +119,8 @@ def begin_invoices(*, invoices: Sequence[NewInvoice], by: str) -> list[Draft]:
     The invoices themselves are written later in the transaction, issued by `issue_begun`; without that PostgreSQL
     refuses the lines.
     """
-    made = [_added_up(new, by) for new in invoices]
-    give_ids(Invoice, [draft.invoice for draft in made])
-    for draft in made:
-        for line in draft.lines:
-            line.invoice_id = draft.invoice.pk
+    keys = next_ids(Invoice, len(invoices))
+    made = [_added_up(new, key, by) for new, key in zip(invoices, keys, strict=True)]
     insert_rows(InvoiceLine, [line for draft in made for line in draft.lines])
     return made
 
@@ -170,20 +167,21 @@ def duplicate_invoice(*, invoice: Invoice, by: str) -> Invoice:
     )
 
 
-def _added_up(new: NewInvoice, by: str) -> Draft:
+def _added_up(new: NewInvoice, key: int, by: str) -> Draft:
     given = {
         "payment_terms_days": new.seller.payment_terms_days,
         "language": new.customer.language,
         "user_id": new.customer.user_id,
     }
     invoice = _new_invoice(
+        id=key,
         customer=new.customer,
         seller=new.seller,
         currency=new.currency,
         metadata={"drafted_by": by},
         **(given | dict(new.fields)),
     )
-    lines = [_new_line(position=n, **vars(line)) for n, line in enumerate(new.lines, start=1)]
+    lines = [_new_line(invoice_id=key, position=n, **vars(line)) for n, line in enumerate(new.lines, start=1)]
     _note_totals(invoice, lines, new.totals or asked_totals(invoice, lines))
     return Draft(invoice, lines)
 
