@@ -18,7 +18,7 @@ from partners.services.api_keys import (
     revoke_key,
     rotate_key,
 )
-from partners.services.billing import InvoiceDiffers, RunNotApproved
+from partners.services.billing import RunNotApproved
 from partners.services.building import (
     NotAWholeMonth,
     NothingToBill,
@@ -28,7 +28,7 @@ from partners.services.building import (
     build_run,
     surprises_of,
 )
-from partners.services.choosing import AlreadyBilled, PreviewDiffers
+from partners.services.choosing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
 from partners.services.comparing import totals_before
 from partners.services.contracts import (
     AlreadyChanged,

@@ -23,7 +23,6 @@ from partners.services.asking import ROUNDING
 from partners.services.choosing import Bill, LeftOut, choose
 from partners.services.corrections import hold_papers, settle_corrections
 from partners.services.locks import hold_contracts
-from partners.services.previews import Preview
 
 log = structlog.get_logger(__name__)
 _new_period = Maker(BilledPeriod)
@@ -31,10 +30,6 @@ _new_period = Maker(BilledPeriod)
 
 class RunNotApproved(Refused):
     """The run was canceled, or its approval is gone, while it was about to be billed."""
-
-
-class InvoiceDiffers(Refused):
-    """The invoice would not ask for what the lines were rated at; a fault of ours, and nothing to send to anybody."""
 
 
 def bill_entries(*, run: BillingRun, ids: Sequence[int], on: dt.date, now: dt.datetime, by: str) -> None:
@@ -89,8 +84,6 @@ def _claimed(ids: Sequence[int]) -> list[BillingRunEntry]:
 def _begun(run: BillingRun, bills: Sequence[Bill], by: str) -> list[Draft]:
     """Begin the invoices of all that come to something."""
     asking = [bill for bill in bills if bill.found.total_cents]
-    for bill in asking:
-        _refuse_other_amounts(bill.found)
     begun = begin_invoices(invoices=[_new_invoice(run, bill) for bill in asking], by=by)
     for bill, draft in zip(asking, begun, strict=True):
         bill.invoice = draft.invoice
@@ -118,12 +111,6 @@ def _new_invoice(run: BillingRun, bill: Bill) -> NewInvoice:
         totals=found.totals,
         fields=fields,
     )
-
-
-def _refuse_other_amounts(found: Preview) -> None:
-    asked = [line.amount_cents for line in found.totals.lines]
-    if asked != found.amounts:
-        raise InvoiceDiffers(f"The lines of {found.contract} were rated at {found.amounts}, but would ask for {asked}.")
 
 
 def _keep_periods(run: BillingRun, bills: Sequence[Bill]) -> None:

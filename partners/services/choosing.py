@@ -32,6 +32,10 @@ class AlreadyBilled(Refused):
     """The month of this contract is billed."""
 
 
+class InvoiceDiffers(Refused):
+    """The invoice would not ask for what the lines were rated at; a fault of ours, and nothing to send to anybody."""
+
+
 @dataclass(slots=True)
 class Bill:
     """An entry that may be billed, what it comes to, and its invoice once there is one."""
@@ -93,6 +97,7 @@ def _approved(
     if found.kind == EntryKind.MONTH:
         _refuse_billed_twice(run, entry, billed)
     _refuse_difference(entry, found)
+    refuse_other_amounts(found)
     if found.waits_for:
         raise NoOrderCovers(found.waits_for)
     return found
@@ -142,6 +147,17 @@ def _refuse_difference(entry: BillingRunEntry, found: Preview) -> None:
     if not found.waits_for and entry.purchase_order_id != (found.order.pk if found.order else None):
         approved, now = (str(order or "no purchase order") for order in (entry.purchase_order, found.order))
         raise PreviewDiffers(f"It was approved with {approved}, now it draws on {now}; build the run again.")
+
+
+def refuse_other_amounts(found: Preview) -> None:
+    """Raise InvoiceDiffers where a line of the invoice would ask for something else than was rated."""
+    asked = [line.amount_cents for line in found.totals.lines]
+    if asked != found.amounts:
+        rated, asking = (
+            " and ".join(str(Money(cents, found.contract.currency)) for cents in amounts)
+            for amounts in (found.amounts, asked)
+        )
+        raise InvoiceDiffers(f"{found.contract} was rated at {rated}, but its invoice would ask for {asking}.")
 
 
 def _are_kept(lines: Sequence[dict[str, Any]], kept: Sequence[dict[str, Any]]) -> bool:

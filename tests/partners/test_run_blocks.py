@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from invoices.models import Invoice, NumberSeries
-from partners.models import BilledPeriod
-from partners.services import issue_run
-from tests.partners.agreements import AFTER_OCTOBER, ON, a_contract, approved_run, use
+from partners.models import BilledPeriod, Contract
+from partners.services import InvoiceDiffers, issue_run
+from partners.services.building import found_for
+from partners.services.choosing import refuse_other_amounts
+from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, ON, a_contract, approved_run, use
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +61,12 @@ def test_what_a_block_writes_is_what_one_alone_writes():
         )
 
     assert written(chunk=500) == written(chunk=1)
+
+
+def test_an_invoice_that_would_ask_for_something_else_than_was_rated_is_told_in_money():
+    a_contract("flat", currency="KWD")
+    (found,) = found_for(Contract.objects.with_parties(), OCTOBER)
+    refuse_other_amounts(found)
+    odd = replace(found, lines=(replace(found.lines[0], amount_cents=50_001),))
+    with pytest.raises(InvoiceDiffers, match=r"was rated at KWD 50\.001, but its invoice would ask for KWD 50\.000"):
+        refuse_other_amounts(odd)
