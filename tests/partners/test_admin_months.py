@@ -66,13 +66,18 @@ def test_packages_and_reverse_charge_are_kept_in_words():
     ]
 
 
-def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Client):
+def late_usage_of_october() -> Correction:
+    """Ten deeds on time, and two that November's invoice asks for."""
     contract = a_contract()
     use(contract.partner, 10)
     bill()
     use(contract.partner, 2)
     bill(NOVEMBER, dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC))
-    step = Correction.objects.get()
+    return Correction.objects.get()
+
+
+def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Client):
+    step = late_usage_of_october()
     listed = partner_manager.get(reverse("admin:partners_correction_changelist")).content.decode()
     assert re.search(rf'<a href="{page_of(step)}"[^>]*>2026-10</a>', listed)
     said = words_of(partner_manager.get(page_of(step)))
@@ -81,13 +86,8 @@ def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Cl
 
 
 def test_late_usage_has_one_name_wherever_it_is_told(partner_manager: Client):
-    contract = a_contract()
-    use(contract.partner, 10)
-    bill()
-    use(contract.partner, 2)
-    bill(NOVEMBER, dt.datetime(2026, 12, 2, 8, tzinfo=dt.UTC))
-    step = Correction.objects.get()
-    assert str(step) == f"{contract} · 2026-10 · late usage 1"
+    step = late_usage_of_october()
+    assert str(step) == f"{step.billed_period} · late usage 1"
     for page in (reverse("admin:partners_correction_changelist"), page_of(step), page_of(step.billed_period)):
         said = words_of(partner_manager.get(page))
         assert ("Late usage" in said, "orrection" in said) == (True, False)

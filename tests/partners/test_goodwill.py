@@ -78,14 +78,6 @@ def test_people_undo_a_month_by_crediting_the_rest_that_a_reversal_left():
     assert list(BilledPeriod.objects.undone()) == [october_of(contract)]
 
 
-def test_a_contract_does_not_end_within_a_month_that_reversals_emptied():
-    contract = an_october()
-    take_back(contract.partner, 10)
-    bill(NOVEMBER, AFTER_NOVEMBER)
-    with pytest.raises(IntegrityError, match="The month 2026-10 of contract"), transaction.atomic():
-        Contract.objects.filter(pk=contract.pk).update(end_date=dt.date(2026, 10, 16))
-
-
 def test_a_contract_may_end_within_a_month_that_people_undid():
     contract = an_october()
     give(Invoice.objects.get(), 10 * DEED)
