@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from billing_site.kit.money import Money, total
-from billing_site.kit.wording import counted
+from billing_site.kit.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +164,7 @@ def _per_currency(moneys: Sequence[Money]) -> list[Money]:
 
 
 def _all_of(moneys: Sequence[Money]) -> str:
-    return " and ".join(money.format() for money in moneys)
+    return listed(money.format() for money in moneys)
 
 
 def _unused(one: ContractMonth, facts: RunFacts) -> Iterator[tuple[str, str]]:

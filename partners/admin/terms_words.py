@@ -82,7 +82,7 @@ def tiers_text(contract: Contract) -> str:
 
 def _all_rows(contract: Contract) -> Iterator[Row]:
     yield from _price_rows(_prices_of(contract))
-    yield "Broken months", contract.get_proration_display()
+    yield "Started and ended months", contract.get_proration_display()
     yield "Tax", percent_text(Decimal(contract.tax_rate))
     yield "Tax category", contract.get_tax_category_display() if contract.tax_category else ""
     yield "Tax note", contract.tax_note

@@ -12,6 +12,7 @@ from django.db.models import Count, Sum
 
 from billing_site.kit.errors import Refused
 from billing_site.kit.money import Money
+from billing_site.kit.wording import listed
 from partners.enums import RunStatus
 from partners.models import BillingRun
 from partners.services.billing import bill_entries
@@ -143,7 +144,7 @@ def given_back_by(run: BillingRun) -> dict[str, int]:
 
 def amounts_text(totals: Mapping[str, int]) -> str:
     """Write totals per currency in a sentence."""
-    return " and ".join(str(Money(cents, currency)) for currency, cents in sorted(totals.items())) or "nothing"
+    return listed(Money(cents, currency).format() for currency, cents in sorted(totals.items())) or "nothing"
 
 
 def locked(run: BillingRun) -> BillingRun:

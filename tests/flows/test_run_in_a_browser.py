@@ -46,7 +46,7 @@ def test_a_run_is_approved_and_followed_until_every_invoice_is_sent(page):
     page.wait_for_selector(".run-reason >> text=They end the contract")
 
     page.click("a:has-text('Approve')")
-    page.wait_for_selector("text=1 contract comes to USD 512.00, tax included. 2 parked or held contracts stay out.")
+    page.wait_for_selector("text=1 contract comes to $512.00, tax included. 2 parked or held contracts stay out.")
     page.click("label:has-text('Send') + div >> input", force=True)
     page.click("button:has-text('Approve')")
     page.wait_for_selector("[data-live=yes] .run-now >> text=0 of 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing_site.kit.wording import counted
+from billing_site.kit.wording import counted, listed
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ from billing_site.kit.wording import counted
 )
 def test_a_count_agrees_with_its_noun(number, words, said):
     assert counted(number, *words) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("", ""), ("a", "a"), ("ab", "a and b"), ("abc", "a, b and c"), ("abcd", "a, b, c and d")]
+)
+def test_a_list_ends_with_and(words, said):
+    assert listed(words) == said

@@ -65,7 +65,7 @@ def test_the_approval_shows_the_totals_and_locks_them(finance_manager):
     a_contract("flat", currency="EUR")
     run = preview()
     question = finance_manager.get(button_of(run, "approve")).content.decode()
-    assert "2 contracts come to EUR 500.00 and USD 24.00, tax included. No more is ever billed." in question
+    assert "2 contracts come to €500.00 and $24.00, tax included. No more is ever billed." in question
     pressed(finance_manager, run, "approve", seen='{"EUR": 50000, "USD": 2400}', issues="on", sends="on")
     run.refresh_from_db()
     assert (run.approved_totals, run.sends) == ({"EUR": 500_00, "USD": 24_00}, True)
@@ -112,7 +112,7 @@ def test_the_approval_tells_what_credit_notes_will_give_back(finance_manager):
     use(partner, 5, at="2026-11-15T12:00:00+00:00")
     run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
     said = (
-        "1 contract comes to USD 12.00, tax included. Credit notes for late usage give back USD 9.60 before tax. "
+        "1 contract comes to $12.00, tax included. Credit notes for late usage give back $9.60 before tax. "
         "No more is ever billed."
     )
     assert said in finance_manager.get(button_of(run, "approve")).content.decode()
@@ -138,7 +138,7 @@ def test_totals_that_changed_meanwhile_are_shown_before_they_are_approved(financ
     run = preview()
     hold_entry(entry=run.entries.get(contract=other), reason="Wait", now=AFTER_OCTOBER, by="ada")
     answer = pressed(finance_manager, run, "approve", seen='{"USD": 100000}').content.decode()
-    assert "changed while you looked: it comes to USD 500.00 now" in answer
+    assert "changed while you looked: it comes to $500.00 now" in answer
     assert "&quot;USD&quot;: 50000" in answer
     run.refresh_from_db()
     assert run.status == "preview"
