@@ -183,18 +183,24 @@ class CorrectionAdmin(ExportMixin, ReadOnlyAdmin):
     ordering = ("-pk",)
     resource_classes = (CorrectionResource,)
     fields = (
-        ("billed_period", "sequence"),
+        ("partner", "billed_period"),
         ("invoice", "credit_note"),
-        ("run", "created_at"),
-        ("net_cents", "billed_from_then_on"),
+        ("before_tax", "billed_from_then_on"),
         "explanation",
+        ("run", "created_at"),
     )
-    readonly_fields = ("explanation", "billed_from_then_on")
+    readonly_fields = ("partner", "before_tax", "explanation", "billed_from_then_on")
 
     def month(self, step: Correction) -> str:
         return f"{step.billed_period.period_start:%Y-%m}"
 
     month.admin_order_field = "billed_period__period_start"  # type: ignore[attr-defined]
+
+    def partner(self, step: Correction) -> Any:
+        return link_to(step.billed_period.contract.partner)
+
+    def before_tax(self, step: Correction) -> Any:
+        return money_cell(step.net_cents, step.currency)
 
     def explanation(self, step: Correction) -> str:
         return "; ".join(line["explanation"] for line in step.lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -579,3 +580,5 @@ def test_the_page_of_a_billed_month_tells_what_came_late(finance_manager):
     step = finance_manager.get(page_of(Correction.objects.get())).content.decode()
     assert "2 deeds counted after billing; the month comes to $28.80, billed were $24.00" in step
     assert "12 deeds" in step
+    assert re.findall(r"Before tax|Net|\$4\.80", step) == ["Before tax", "$4.80"]
+    assert page_of(contract.partner) in step
