@@ -32,7 +32,7 @@ from partners.pricing import (
     unit_label_of,
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
-from partners.services.asking import totals_with_tax
+from partners.services.asking import totals_with_tax, what_is_asked
 from partners.services.corrections import PlannedCorrection, plan_correction
 from partners.services.late import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
@@ -126,14 +126,9 @@ class Preview:
         return [
             NewLine(
                 **words,
+                **what_is_asked(self.contract, line),
                 kind=line.kind,
                 meter=line.meter or "",
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                package_size=line.package_size,
-                discount_rate=line.discount_rate,
-                tax_rate=self.contract.tax_rate,
-                tax_category=self.contract.tax_category,
                 service_period_start=self.served.start,
                 service_period_end=self.served.end,
             )
