@@ -81,7 +81,7 @@ def test_late_usage_opens_from_its_list_and_tells_its_amount(partner_manager: Cl
     listed = partner_manager.get(reverse("admin:partners_correction_changelist")).content.decode()
     assert re.search(rf'<a href="{page_of(step)}"[^>]*>2026-10</a>', listed)
     said = words_of(partner_manager.get(page_of(step)))
-    assert "Net $4.80" in said
+    assert "Before tax $4.80" in said
     assert "Billed from then on 12 deeds" in said
 
 
