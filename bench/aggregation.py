@@ -21,7 +21,7 @@ from billing_site.kit.periods import Period
 from invoices.models import Customer
 from partners.metering import DEED, REQUEST
 from partners.models import Contract, Partner, UsageEvent
-from partners.services.previews import usage_of
+from partners.services.runs.previews import usage_of
 from tests.books import a_seller
 from tests.partners.agreements import MODELS, UTC
 

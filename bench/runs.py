@@ -25,7 +25,7 @@ from invoices.models import Customer, Seller
 from invoices.services import draft_invoice, issue_invoice
 from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
 from partners.services import approve_run, build_run, issue_run
-from partners.services.previews import preview, usage_of
+from partners.services.runs.previews import preview, usage_of
 from tests import ground
 
 CONTRACTS = int(os.environ.get("BENCH_CONTRACTS", "2000"))

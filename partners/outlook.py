@@ -14,8 +14,8 @@ from billing_site.kit.periods import Period, month_of
 from partners.enums import METER_OF
 from partners.models import Contract, Partner
 from partners.services import late_months_for
-from partners.services.late import LateUsage
-from partners.services.previews import Preview, Unpriceable, preview, unpriceable, usage_of
+from partners.services.late.finding import LateUsage
+from partners.services.runs.previews import Preview, Unpriceable, preview, unpriceable, usage_of
 from partners.services.zones import zone_named
 
 Figure = Preview | Unpriceable

@@ -36,8 +36,8 @@ from partners.services import (
     queue_all_mails,
     totals_of_run,
 )
-from partners.services.archives import archive_usage, months_to_archive
-from partners.services.usage_proof import all_usage_differences, months_of_usage
+from partners.services.usage.archives import archive_usage, months_to_archive
+from partners.services.usage.proof import all_usage_differences, months_of_usage
 
 log = structlog.get_logger(__name__)
 SCHEDULE = "the schedule"

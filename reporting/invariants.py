@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from partners.services.usage_proof import all_usage_differences
+from partners.services.usage.proof import all_usage_differences
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def correct_a_deed(dates: Dates, player: Player) -> None:
     taken_back = Reversal(idempotency_key=f"undo-{wrong.idempotency_key}", reverses=wrong.idempotency_key)
     anew = right._replace(idempotency_key=f"{right.idempotency_key}-b")
     story: list[list[NewUsage | Reversal]] = [[wrong], [right], [right], [taken_back, anew]]
-    with _unsaid("partners.services.usage_conflicts"):
+    with _unsaid("partners.services.usage.conflicts"):
         for minute, sent in enumerate(story, start=2):
             record_usage(partner=player.partner, events=sent, now=dates.ends_at + dt.timedelta(minutes=minute))
 

@@ -18,18 +18,6 @@ from partners.services.api_keys import (
     revoke_key,
     rotate_key,
 )
-from partners.services.billing import RunNotApproved
-from partners.services.building import (
-    NotAWholeMonth,
-    NothingToBill,
-    NotUndone,
-    RunUnderWay,
-    bill_again,
-    build_run,
-    surprises_of,
-)
-from partners.services.choosing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
-from partners.services.comparing import totals_before
 from partners.services.contracts import (
     AlreadyChanged,
     MonthsAreBilled,
@@ -41,14 +29,35 @@ from partners.services.contracts import (
     activate_contract,
     change_contract,
 )
-from partners.services.corrections import (
+from partners.services.late.corrections import (
     LateUsageStands,
     contracts_with_a_final_invoice,
     late_months_for,
 )
-from partners.services.counts import ArchivedMonth, BatchOutcome, NothingToReverse, record_counts
-from partners.services.due import due_contracts, due_months, running_contracts, unbilled_contracts
-from partners.services.entries import (
+from partners.services.late.fates import fates_of
+from partners.services.late.finding import LateUsage, late_usage, usage_without_contract
+from partners.services.late.unbilled import (
+    MonthLeftUnbilled,
+    NotLeftUnbilled,
+    NotToLeaveUnbilled,
+    leave_unbilled,
+    reopen_month,
+)
+from partners.services.locks import MonthAtWork, month_at_work
+from partners.services.runs.billing import RunNotApproved
+from partners.services.runs.building import (
+    NotAWholeMonth,
+    NothingToBill,
+    NotUndone,
+    RunUnderWay,
+    bill_again,
+    build_run,
+    surprises_of,
+)
+from partners.services.runs.choosing import AlreadyBilled, InvoiceDiffers, PreviewDiffers
+from partners.services.runs.comparing import totals_before
+from partners.services.runs.due import due_contracts, due_months, running_contracts, unbilled_contracts
+from partners.services.runs.entries import (
     NotHeld,
     NothingToRetry,
     NotHoldable,
@@ -57,12 +66,9 @@ from partners.services.entries import (
     release_entry,
     retry_parked,
 )
-from partners.services.fates import fates_of
-from partners.services.late import LateUsage, late_usage, usage_without_contract
-from partners.services.locks import MonthAtWork, month_at_work
-from partners.services.previews import Preview, Unpriceable, previews
-from partners.services.run_mails import NotToSend, ask_send, queue_all_mails, queue_mails
-from partners.services.runs import (
+from partners.services.runs.mails import NotToSend, ask_send, queue_all_mails, queue_mails
+from partners.services.runs.previews import Preview, Unpriceable, previews
+from partners.services.runs.stages import (
     AlreadyIssuing,
     MoreThanApproved,
     NotApproved,
@@ -78,15 +84,9 @@ from partners.services.runs import (
     issue_run,
     totals_of_run,
 )
-from partners.services.unbilled import (
-    MonthLeftUnbilled,
-    NotLeftUnbilled,
-    NotToLeaveUnbilled,
-    leave_unbilled,
-    reopen_month,
-)
-from partners.services.usage import UsageItem, UsageOutcome, record_usage
-from partners.services.usage_conflicts import kept_body
+from partners.services.usage.conflicts import kept_body
+from partners.services.usage.counts import ArchivedMonth, BatchOutcome, NothingToReverse, record_counts
+from partners.services.usage.recording import UsageItem, UsageOutcome, record_usage
 from partners.services.zones import UnknownTimeZone
 
 __all__ = [

@@ -10,7 +10,7 @@ from invoices.services import refuse_beyond_the_books
 from invoices.totals import InvoiceTotals, LineDraft, total_invoice
 from partners.models import Contract
 from partners.pricing import RatedLine
-from partners.services.corrections import PlannedCorrection
+from partners.services.late.corrections import PlannedCorrection
 
 ROUNDING: Final = "document"
 

@@ -11,10 +11,10 @@ from django.db import connection, transaction
 
 from billing_site.kit.errors import Refused
 from partners.models import Contract, Partner, UsageArchive
-from partners.services.effects import Effect, effects_of, month_sums
 from partners.services.locks import hold_contracts
-from partners.services.usage_locks import hold_usage
-from partners.services.usage_proof import RAW, days_of_zones, ends_of_usage
+from partners.services.usage.effects import Effect, effects_of, month_sums
+from partners.services.usage.locks import hold_usage
+from partners.services.usage.proof import RAW, days_of_zones, ends_of_usage
 from partners.services.zones import zone_named
 
 log = structlog.get_logger(__name__)

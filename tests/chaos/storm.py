@@ -17,7 +17,7 @@ from invoices.models import CreditNote, Invoice
 from partners.enums import RunStatus
 from partners.models import BillingRun
 from partners.services import approve_run
-from partners.services.runs import NotAPreview, NothingToApprove
+from partners.services.runs.stages import NotAPreview, NothingToApprove
 from tests.chaos.clockwork import let_months_be_built
 from tests.chaos.company import Agreement, going_on_of, month_after, run_one_more_month, through_faults
 from tests.chaos.faults import Kind

@@ -21,8 +21,8 @@ from billing_site.kit.models import JobRun
 from partners.metering import NewUsage
 from partners.models import ApiUsage, UsageArchive, UsageEvent
 from partners.services import record_usage
-from partners.services.archives import archive_usage
-from partners.services.usage_proof import all_usage_differences
+from partners.services.usage.archives import archive_usage
+from partners.services.usage.proof import all_usage_differences
 from partners.tasks import UsageNotArchived, archive_old_usage
 from tests.back_office import signed_in, someone
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, bill

@@ -18,9 +18,10 @@ from billing_site.kit.models import JobRun
 from billing_site.kit.periods import Period
 from partners.metering import CountsBatch, NewUsage, RequestCount, Reversal
 from partners.models import ApiUsage, UsageArchive, UsageConflict, UsageEvent
-from partners.services import ArchivedMonth, archives, kept_body, record_counts, record_usage
-from partners.services.archives import FileDiffers, NotYetBilled, TooYoung, archive_usage, months_to_archive
-from partners.services.usage_proof import all_usage_differences
+from partners.services import ArchivedMonth, kept_body, record_counts, record_usage
+from partners.services.usage import archives
+from partners.services.usage.archives import FileDiffers, NotYetBilled, TooYoung, archive_usage, months_to_archive
+from partners.services.usage.proof import all_usage_differences
 from partners.tasks import archive_old_usage
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, UTC, a_contract, bill
 

@@ -16,7 +16,7 @@ from partners.metering import CountsBatch, NewUsage, RequestCount, Reversal
 from partners.models import ApiUsage, Contract, Partner, UsageArchive
 from partners.services import UnknownTimeZone, late_usage, record_counts, record_usage
 from partners.services.moving import AlreadyThere, ArchivedDaysStand, DaysUnproved, effects_of_moving, move_to_time_zone
-from partners.services.usage_proof import all_usage_differences
+from partners.services.usage.proof import all_usage_differences
 from tests.partners.agreements import AFTER_OCTOBER, a_contract, a_partner, bill
 
 pytestmark = pytest.mark.django_db

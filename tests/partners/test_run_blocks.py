@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from invoices.models import Invoice, NumberSeries
 from partners.models import BilledPeriod, Contract
 from partners.services import InvoiceDiffers, issue_run
-from partners.services.building import found_for
-from partners.services.choosing import refuse_other_amounts
+from partners.services.runs.building import found_for
+from partners.services.runs.choosing import refuse_other_amounts
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, ON, a_contract, approved_run, use
 
 pytestmark = pytest.mark.django_db

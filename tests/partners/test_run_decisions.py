@@ -229,7 +229,7 @@ def test_who_types_the_command_asks_for_an_approved_run_and_is_named(capsys):
 
 
 def test_a_canceled_run_is_issued_by_nobody_who_began_before():
-    from partners.services.billing import RunNotApproved, bill_entries
+    from partners.services.runs.billing import RunNotApproved, bill_entries
 
     a_contract("flat")
     run = approved_run()

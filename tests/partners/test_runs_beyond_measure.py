@@ -12,7 +12,7 @@ import time_machine
 from partners.metering import CountsBatch, RequestCount
 from partners.models import BillingRun, BillingRunEntry, Contract
 from partners.services import TermsIncomplete, activate_contract, build_run, record_counts
-from partners.services.building import found_for, note_previews
+from partners.services.runs.building import found_for, note_previews
 from tests.partners.agreements import AFTER_OCTOBER, OCTOBER, a_contract, bill, use
 from tests.partners.billed import issued, states
 from tests.partners.pages import page_of, words_of

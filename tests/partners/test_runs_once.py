@@ -126,7 +126,7 @@ def test_a_month_at_work_is_left_to_whoever_has_it():
 @pytest.mark.django_db(transaction=True)
 def test_eight_workers_issue_chunks_of_one_run_without_a_hole():
     """Without the lock of the month, on the row locks alone: a chunk each, some of them rolled back."""
-    from partners.services.billing import bill_entries
+    from partners.services.runs.billing import bill_entries
 
     for _ in range(80):
         a_contract("flat")
@@ -182,13 +182,14 @@ import datetime as dt, sys, time
 import django
 django.setup()
 from partners.models import BillingRun
-from partners.services import billing, issue_run, runs
+from partners.services import issue_run
+from partners.services.runs import billing, stages
 
 def slowly(**given):
     billing.bill_entries(**given)
     time.sleep(0.05)
 
-runs.bill_entries = slowly
+stages.bill_entries = slowly
 now = dt.datetime(2026, 11, 2, 8, tzinfo=dt.UTC)
 issue_run(run=BillingRun.objects.get(pk=sys.argv[1]), on=now.date(), now=now, by="child", chunk=5)
 """

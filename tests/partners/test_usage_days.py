@@ -13,7 +13,7 @@ from billing_site.kit.periods import Period
 from partners.metering import NewUsage
 from partners.models import ApiUsage
 from partners.services import record_usage
-from partners.services.usage_proof import all_usage_differences
+from partners.services.usage.proof import all_usage_differences
 from tests.partners.agreements import AFTER_OCTOBER, a_partner
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,9 @@ from django.urls import reverse
 
 from partners.metering import NewUsage
 from partners.models import ApiUsage, UsageConflict, UsageEvent
-from partners.services import imports, record_usage
-from partners.services.imports import NotAUsageFile, import_usage
+from partners.services import record_usage
+from partners.services.usage import imports
+from partners.services.usage.imports import NotAUsageFile, import_usage
 from tests.back_office import signed_in, someone
 from tests.partners.agreements import AFTER_OCTOBER, a_contract, a_partner, bill
 

@@ -12,7 +12,7 @@ from billing_site.kit.models import JobRun
 from partners.metering import CountsBatch, CountsReversal, NewUsage, RequestCount, Reversal
 from partners.models import ApiUsage
 from partners.services import record_counts, record_usage
-from partners.services.usage_proof import all_usage_differences
+from partners.services.usage.proof import all_usage_differences
 from partners.tasks import UsageDiffers, prove_usage
 from tests.partners.agreements import AFTER_OCTOBER, a_partner
 

@@ -24,8 +24,8 @@ from billing_site.kit.files import files_under
 from billing_site.kit.wording import counted
 from partners.enums import Meter
 from partners.models import Partner
-from partners.services.effects import Effect
-from partners.services.imports import MOST_BYTES, MOST_ROWS, MOST_TOLD, ImportReport, import_usage
+from partners.services.usage.effects import Effect
+from partners.services.usage.imports import MOST_BYTES, MOST_ROWS, MOST_TOLD, ImportReport, import_usage
 
 PERMISSION = "partners.add_usageevent"
 _FOLDER = "usage/imports"

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from billing_site.kit.errors import Refused, sentence_of
 from partners.models import Partner
-from partners.services.imports import ImportReport, import_usage
+from partners.services.usage.imports import ImportReport, import_usage
 
 
 class Command(BaseCommand):

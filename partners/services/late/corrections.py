@@ -25,7 +25,7 @@ from partners.enums import METER_OF
 from partners.models import BilledPeriod, BillingRun, Contract, Correction, Partner
 from partners.pricing import Late, quantities_as_json
 from partners.querysets import ContractQuerySet
-from partners.services.late import LateUsage, asked_cents, cost_cents, late_usage
+from partners.services.late.finding import LateUsage, asked_cents, cost_cents, late_usage
 
 
 class LateUsageStands(Refused):

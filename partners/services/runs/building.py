@@ -12,18 +12,18 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.periods import Period
 from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract, Partner
-from partners.services.before import keep_holds, note_month_before
-from partners.services.corrections import (
+from partners.services.late.corrections import (
     contracts_with_a_final_invoice,
     late_months_for,
     refuse_standing_corrections,
 )
-from partners.services.due import due_contracts
-from partners.services.flagging import facts_of, flag_entries
+from partners.services.late.unbilled import locked_month, refuse_left_unbilled
 from partners.services.locks import month_at_work
-from partners.services.previews import Found, Unpriceable, previews, unpriceable
-from partners.services.runs import cancel_run
-from partners.services.unbilled import locked_month, refuse_left_unbilled
+from partners.services.runs.before import keep_holds, note_month_before
+from partners.services.runs.due import due_contracts
+from partners.services.runs.flagging import facts_of, flag_entries
+from partners.services.runs.previews import Found, Unpriceable, previews, unpriceable
+from partners.services.runs.stages import cancel_run
 from partners.services.zones import zone_named
 from partners.surprises import Surprise, surprises
 

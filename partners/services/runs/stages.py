@@ -15,8 +15,8 @@ from billing_site.kit.money import Money
 from billing_site.kit.wording import listed
 from partners.enums import RunStatus
 from partners.models import BillingRun
-from partners.services.billing import bill_entries
 from partners.services.locks import month_at_work
+from partners.services.runs.billing import bill_entries
 
 
 class NotAPreview(Refused):

@@ -20,9 +20,9 @@ from invoices.services import Draft, NewInvoice, begin_invoices, issue_begun
 from partners.enums import EntryKind, EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, Contract
 from partners.services.asking import ROUNDING
-from partners.services.choosing import Bill, LeftOut, choose
-from partners.services.corrections import hold_papers, settle_corrections
+from partners.services.late.corrections import hold_papers, settle_corrections
 from partners.services.locks import hold_contracts
+from partners.services.runs.choosing import Bill, LeftOut, choose
 
 log = structlog.get_logger(__name__)
 _new_period = Maker(BilledPeriod)

@@ -12,7 +12,7 @@ from invoices.models import Delivery, Invoice
 from invoices.services.sending import OnItsWay, SentAlready, latest_delivery, queue_invoice, resend
 from partners.enums import RunStatus
 from partners.models import BillingRun, BillingRunEntry
-from partners.services.runs import locked
+from partners.services.runs.stages import locked
 
 _NOT_SENT = "Not sent: "
 

@@ -11,7 +11,7 @@ from django.db import connection
 from billing_site.kit.periods import Period, month_of
 from partners.models import Contract, Partner
 from partners.querysets import ContractQuerySet
-from partners.services.corrections import contracts_with_a_final_invoice
+from partners.services.late.corrections import contracts_with_a_final_invoice
 from partners.services.zones import UnknownTimeZone, zone_named
 
 _DUE = """

@@ -33,8 +33,8 @@ from partners.pricing import (
 )
 from partners.services.agreed import proration_of, refuse_other_days, terms_of
 from partners.services.asking import totals_with_tax, what_is_asked
-from partners.services.corrections import PlannedCorrection, plan_correction
-from partners.services.late import LateUsage
+from partners.services.late.corrections import PlannedCorrection, plan_correction
+from partners.services.late.finding import LateUsage
 from partners.services.orders import NoOrderCovers, OrderBook, order_book
 from partners.services.zones import zone_named
 

@@ -15,10 +15,10 @@ from partners.metering.batches import sha256_of
 from partners.metering.repeats import count_the_same
 from partners.models import Partner, RequestBatch
 from partners.models import RequestCount as CountRow
-from partners.services.archived import ARCHIVED, archived_spans
-from partners.services.rollup import add_days, take_days
-from partners.services.usage_conflicts import Contradiction, keep_contradictions
-from partners.services.usage_locks import hold_usage, share_usage
+from partners.services.usage.archived import ARCHIVED, archived_spans
+from partners.services.usage.conflicts import Contradiction, keep_contradictions
+from partners.services.usage.locks import hold_usage, share_usage
+from partners.services.usage.rollup import add_days, take_days
 
 
 class ArchivedMonth(Refused):

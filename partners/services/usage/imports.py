@@ -21,9 +21,9 @@ from billing_site.kit.errors import Refused
 from partners.metering import EventReader, InvalidUsage, NewUsage, Reversal
 from partners.metering.events import KNOWN_FIELDS
 from partners.models import Partner
-from partners.services.effects import Effect, effects_of, month_sums
-from partners.services.usage import UsageItem, record_usage
-from partners.services.usage_locks import hold_usage
+from partners.services.usage.effects import Effect, effects_of, month_sums
+from partners.services.usage.locks import hold_usage
+from partners.services.usage.recording import UsageItem, record_usage
 
 MOST_BYTES = 32 * 2**20
 MOST_ROWS = 200_000

@@ -10,8 +10,8 @@ from django.db.models import Q
 from billing_site.kit.periods import Period
 from partners.enums import EntryKind, EntryState
 from partners.models import BillingRunEntry
-from partners.services.comparing import totals_before, usage_billed_in, versions_of_split_months
-from partners.services.previews import exactly
+from partners.services.runs.comparing import totals_before, usage_billed_in, versions_of_split_months
+from partners.services.runs.previews import exactly
 
 
 def note_month_before(entries: Sequence[BillingRunEntry], *, month: Period) -> None:

@@ -15,10 +15,10 @@ from billing_site.kit.periods import Period
 from invoices.models import Invoice
 from partners.enums import EntryKind, EntryState
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry
-from partners.services.corrections import refuse_standing_corrections
-from partners.services.late import LateUsage, late_usage_of
+from partners.services.late.corrections import refuse_standing_corrections
+from partners.services.late.finding import LateUsage, late_usage_of
 from partners.services.orders import NoOrderCovers, order_book
-from partners.services.previews import WORDS, Preview, Unpriceable, previews
+from partners.services.runs.previews import WORDS, Preview, Unpriceable, previews
 from partners.services.zones import zone_named
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from billing_site.kit.errors import Refused
 from partners.models import BilledPeriod, BillingRunEntry, LeftUnbilled
-from partners.services.corrections import refuse_standing_corrections
+from partners.services.late.corrections import refuse_standing_corrections
 
 
 class NotToLeaveUnbilled(Refused):

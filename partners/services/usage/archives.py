@@ -29,8 +29,8 @@ from billing_site.kit.periods import Period
 from partners.metering import LONGEST_MEMORY
 from partners.metering.counts import REQUEST
 from partners.models import ApiUsage, Contract, Partner, UsageArchive, UsageEvent
-from partners.services.late import late_usage
-from partners.services.usage_locks import hold_usage
+from partners.services.late.finding import late_usage
+from partners.services.usage.locks import hold_usage
 from partners.services.zones import zone_named
 
 CHUNK = 2**20

@@ -11,10 +11,10 @@ from billing_site.kit.errors import Refused
 from billing_site.kit.writing import update_rows
 from partners.enums import EntryState, RunStatus
 from partners.models import BilledPeriod, BillingRun, BillingRunEntry, RunFlag
-from partners.services.before import keep_holds, note_month_before
-from partners.services.building import ALONE, build_run, found_for, month_starting, note_previews
-from partners.services.flagging import flag_entries
-from partners.services.runs import locked
+from partners.services.runs.before import keep_holds, note_month_before
+from partners.services.runs.building import ALONE, build_run, found_for, month_starting, note_previews
+from partners.services.runs.flagging import flag_entries
+from partners.services.runs.stages import locked
 
 _REFRESHED = (
     *("state", "kind", "reason", "decided_by", "decided_at", "currency", "total_cents", "previous_total_cents"),

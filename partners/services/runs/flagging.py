@@ -13,9 +13,9 @@ from billing_site.kit.periods import Period
 from invoices.enums import InvoiceStatus
 from partners.enums import METER_OF, EntryKind, FlagKind, Meter
 from partners.models import ApiUsage, BilledPeriod, BillingRun, BillingRunEntry, Contract, LeftUnbilled, RunFlag
-from partners.services.comparing import Comparison, Figures, added, comparisons
-from partners.services.corrections import PlannedCorrection
-from partners.services.previews import Preview, Unpriceable
+from partners.services.late.corrections import PlannedCorrection
+from partners.services.runs.comparing import Comparison, Figures, added, comparisons
+from partners.services.runs.previews import Preview, Unpriceable
 from partners.surprises import ContractMonth, GonePartner, RunFacts, UnagreedUsage, UndoneMonth, surprises
 
 Found = Preview | Unpriceable

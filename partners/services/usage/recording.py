@@ -14,10 +14,10 @@ from billing_site.kit.garbage import collector_paused
 from partners.metering import NewUsage, Reversal, identity
 from partners.metering.repeats import CONFLICT, says_the_same
 from partners.models import Partner, UsageEvent
-from partners.services.archived import ARCHIVED, archived_spans
-from partners.services.rollup import add_events, add_reversals
-from partners.services.usage_conflicts import Contradiction, keep_contradictions
-from partners.services.usage_locks import hold_usage, share_usage
+from partners.services.usage.archived import ARCHIVED, archived_spans
+from partners.services.usage.conflicts import Contradiction, keep_contradictions
+from partners.services.usage.locks import hold_usage, share_usage
+from partners.services.usage.rollup import add_events, add_reversals
 from partners.services.zones import zone_named
 
 Fate = Literal["recorded", "repeated", "conflict", "refused"]

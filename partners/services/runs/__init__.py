@@ -1,0 +1,1 @@
+"""The month end: previewed, decided, issued and sent."""

@@ -1,0 +1,1 @@
+"""Usage: how it comes in, is kept exact, moves to files, and is proved."""
