@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from billing_site.kit.files import StoreFailed, store_at_work
 from billing_site.kit.framing import pdf_response
 from invoices.documents import DocumentDamaged, DocumentLost, open_document
 from invoices.enums import Channel
@@ -32,15 +33,21 @@ def document_file(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
         raise PermissionDenied
     document = get_object_or_404(Document, pk=document_id)
     try:
-        content = open_document(document)  # checked here too where the store itself serves it
-    except DocumentDamaged as error:
-        status = HTTPStatus.NOT_FOUND if isinstance(error, DocumentLost) else HTTPStatus.INTERNAL_SERVER_ERROR
-        return HttpResponse(str(error), status=status, content_type="text/plain; charset=utf-8")
+        with store_at_work(unharmed="The document is as it was: try again in a moment."):
+            content = open_document(document)  # checked here too where the store itself serves it
+    except (DocumentDamaged, StoreFailed) as error:
+        return HttpResponse(str(error), status=_status_of(error), content_type="text/plain; charset=utf-8")
     name = document.file_name.rpartition("/")[2]
     if "embed" in request.GET or isinstance(storages["default"], FileSystemStorage):
         return pdf_response(content, name)
     asked = {"ResponseContentType": "application/pdf", "ResponseContentDisposition": f'inline; filename="{name}"'}
     return HttpResponseRedirect(default_storage.url(document.file_name, parameters=asked, expire=_SIGNED_SECONDS))  # type: ignore[call-arg]
+
+
+def _status_of(error: DocumentDamaged | StoreFailed) -> HTTPStatus:
+    if isinstance(error, StoreFailed):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.NOT_FOUND if isinstance(error, DocumentLost) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @require_safe

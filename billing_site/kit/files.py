@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from billing_site.kit.errors import Refused
+
+log = structlog.get_logger(__name__)
 
 
 class StoreFailed(Refused):
@@ -36,8 +39,9 @@ def files_under(folder: str) -> Iterator[str]:
 
 @contextmanager
 def store_at_work(*, unharmed: str) -> Iterator[None]:
-    """Raise StoreFailed for what goes wrong with the store, and end its sentence with what is as it was."""
+    """Log what goes wrong with the store and raise StoreFailed, whose sentence ends with what is as it was."""
     try:
         yield
     except (OSError, BotoCoreError, ClientError) as error:
+        log.warning("store_failed", error=str(error))
         raise StoreFailed(f"The store of files failed: {str(error).rstrip('.')}. {unharmed}") from error

@@ -31,6 +31,7 @@ from tests.s3_fixture import BUCKET
 pytestmark = pytest.mark.django_db
 LATER = dt.datetime(2028, 12, 15, tzinfo=dt.UTC)
 DEEDS = 2_500
+NOT_IMPORTED = "Nothing was imported: upload the file again in a moment."
 
 
 @pytest.fixture
@@ -64,8 +65,11 @@ def test_a_month_is_read_back_from_the_bucket_as_it_was_billed(s3, partner, admi
     assert row.sums == {"deed": {"requests": DEEDS, "quantity": "3750"}}
     assert list(ApiUsage.objects.order_by("pk").values()) == days
     assert all_usage_differences() == []
-    answer = admin_client.get(reverse("admin:partners_usagearchive_download", args=[row.pk]))
-    assert b"".join(answer.streaming_content) == content
+    download = reverse("admin:partners_usagearchive_download", args=[row.pk])
+    assert b"".join(admin_client.get(download).streaming_content) == content
+    s3.client.delete_object(Bucket=BUCKET, Key=row.file_name)
+    told = admin_client.get(download, follow=True).content.decode()
+    assert f"{row.file_name} is not in the store; restore it from a backup." in told
 
 
 def test_a_bucket_that_refuses_loses_nothing_and_is_told_in_words(s3, partner):
@@ -100,3 +104,13 @@ def test_an_upload_nobody_imported_is_forgotten_in_a_bucket_too(s3, partner):
     with time_machine.travel(timezone.now() + dt.timedelta(hours=13)):
         second = look_at("b")
     assert (len(first), len(second), first & second) == (1, 1, set())
+
+
+def test_a_bucket_that_refuses_an_upload_is_told_on_the_page(s3, partner):
+    page, manager = reverse("admin:partners_usageevent_import_usage"), signed_in(someone("Partner manager"))
+    s3.client.delete_bucket(Bucket=BUCKET)
+    row = b"idempotency_key,event_type,occurred_at\na,deed,2026-10-15T12:00:00Z\n"
+    answer = manager.post(page, {"partner": partner.pk, "file": SimpleUploadedFile("may.csv", row)})
+    (sentence,) = answer.context["form"].errors["file"]
+    assert (sentence.startswith("The store of files failed: "), sentence.endswith(f". {NOT_IMPORTED}")) == (True, True)
+    assert UsageEvent.objects.count() == DEEDS

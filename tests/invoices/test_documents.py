@@ -35,6 +35,7 @@ from invoices.tasks import render_documents
 from tests import ground
 from tests.back_office import a_paid_invoice, signed_in, someone
 from tests.books import NOW, TODAY, a_draft, an_invoice
+from tests.stores import GivesNothing, stores_of
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +153,15 @@ def test_a_file_lost_or_changed_on_s3_is_said_to_be_so(s3):
     assert (auditor.get(address).status_code, b"sha256" in auditor.get(address).content) == (500, True)
     s3.client.delete_object(Bucket="papers", Key=document.file_name)
     assert (auditor.get(address).status_code, b"backup" in auditor.get(address).content) == (404, True)
+
+
+def test_a_store_that_gives_no_file_is_told_in_words_and_may_be_asked_again(settings):
+    document = keep_document(paper=an_invoice("100.00"))
+    settings.STORAGES = stores_of(GivesNothing, kept=settings.STORAGES)
+    answer = signed_in(someone("Auditor")).get(reverse("document-file", args=[document.pk]))
+    failed = f"The store of files failed: Access to {document.file_name} is denied."
+    told = f"{failed} The document is as it was: try again in a moment."
+    assert (answer.status_code, answer.content.decode()) == (503, told)
 
 
 def test_s3_serves_a_file_by_an_address_that_expires(s3):

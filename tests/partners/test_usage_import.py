@@ -19,6 +19,7 @@ from partners.services.usage import imports
 from partners.services.usage.imports import NotAUsageFile, import_usage
 from tests.back_office import signed_in, someone
 from tests.partners.agreements import AFTER_OCTOBER, a_contract, a_partner, bill
+from tests.stores import GivesNothing, KeepsAll, stores_of
 
 pytestmark = pytest.mark.django_db
 HEAD = "idempotency_key,event_type,occurred_at,quantity,metadata,reverses\n"
@@ -153,6 +154,30 @@ def test_the_command_tells_and_imports(tmp_path, capsys):
 
 
 URL = "admin:partners_usageevent_import_usage"
+
+
+def looked_at(admin_client, *rows: str) -> str:
+    upload = SimpleUploadedFile("may.csv", a_file(*rows).getvalue(), content_type="text/csv")
+    token: str = admin_client.post(reverse(URL), {"partner": a_partner().pk, "file": upload}).context["token"]
+    return token
+
+
+def test_an_upload_the_store_does_not_give_is_told_on_the_page_and_imported_later(admin_client, settings):
+    kept, token = settings.STORAGES, looked_at(admin_client, OLD, NEW)
+    settings.STORAGES = stores_of(GivesNothing, kept=kept)
+    told = admin_client.post(reverse(URL), {"token": token}, follow=True).content.decode()
+    assert "is denied. Nothing was imported: upload the file again in a moment." in told
+    assert UsageEvent.objects.count() == 0
+    settings.STORAGES = kept
+    admin_client.post(reverse(URL), {"token": token})
+    assert UsageEvent.objects.count() == 2
+
+
+def test_what_was_imported_stays_where_the_store_does_not_delete_the_upload(admin_client, settings):
+    token = looked_at(admin_client, OLD, NEW)
+    settings.STORAGES = stores_of(KeepsAll, kept=settings.STORAGES)
+    assert "2 events imported" in admin_client.post(reverse(URL), {"token": token}, follow=True).content.decode()
+    assert UsageEvent.objects.count() == 2
 
 
 def test_the_page_shows_what_a_file_would_do_and_then_does_it(admin_client):

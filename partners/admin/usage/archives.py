@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from billing_site.kit.admin import ReadOnlyAdmin, RowPageMixin, button, link_column, row_or_404
 from billing_site.kit.admin.words import count_text, moment_text
+from billing_site.kit.errors import Refused
+from billing_site.kit.files import store_at_work
 from partners.admin.run_entries import usage_text
 from partners.models import UsageArchive
+
+
+class ArchiveLost(Refused):
+    """The file of an archived month is gone."""
 
 
 @admin.register(UsageArchive)
@@ -69,9 +76,21 @@ class UsageArchiveAdmin(RowPageMixin, ReadOnlyAdmin):
     digest.short_description = "SHA-256"  # type: ignore[attr-defined]
 
     @button("Download", icon="download", permission="partners.view_usagearchive")
-    def download(self, request: HttpRequest, object_id: str) -> FileResponse:
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse | FileResponse:
         archive = row_or_404(self, request, object_id)
         if not self.has_view_permission(request, archive):
             raise PermissionDenied
         name = f"usage-{archive.partner_id}-{archive.period_start:%Y-%m}.csv.gz"
-        return FileResponse(default_storage.open(archive.file_name), as_attachment=True, filename=name)
+        try:
+            with store_at_work(unharmed="The archive is as it was: try again in a moment."):
+                return FileResponse(_file_of(archive), as_attachment=True, filename=name)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(reverse("admin:partners_usagearchive_change", args=[archive.pk]))
+
+
+def _file_of(archive: UsageArchive) -> Any:
+    try:
+        return default_storage.open(archive.file_name)
+    except FileNotFoundError as error:
+        raise ArchiveLost(f"{archive.file_name} is not in the store; restore it from a backup.") from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
+import io
+from contextlib import suppress
+from typing import IO, Any
 
 from django import forms
 from django.contrib import messages
@@ -20,7 +22,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from billing_site.kit.admin import Panel, badge
 from billing_site.kit.admin.words import count_text
 from billing_site.kit.errors import Refused, sentence_of
-from billing_site.kit.files import files_under
+from billing_site.kit.files import StoreFailed, files_under, store_at_work
 from billing_site.kit.wording import counted
 from partners.enums import Meter
 from partners.models import Partner
@@ -71,11 +73,12 @@ def _looked_at(model_admin: Any, request: HttpRequest, form: UploadForm) -> Http
 
 def _kept(file: Any, partner: Partner) -> str:
     """Keep the file that was looked at, and name it and its contents under our signature."""
-    _forget_old_uploads()
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
-    name = default_storage.save(f"{_FOLDER}/{sha256}.csv", file)
+    with store_at_work(unharmed="Nothing was imported: upload the file again in a moment."):
+        _forget_old_uploads()
+        name = default_storage.save(f"{_FOLDER}/{sha256}.csv", file)
     return signing.dumps({"name": name, "sha256": sha256, "partner": partner.pk}, salt=_SALT)
 
 
@@ -118,18 +121,33 @@ class UploadGone(Refused):
 def _import(token: str) -> ImportReport:
     try:
         kept = signing.loads(token, salt=_SALT, max_age=_KEPT)
-        with default_storage.open(kept["name"]) as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != kept["sha256"]:
-                raise UploadGone(_GONE)
-            file.seek(0)
-            partner = Partner.objects.get(pk=kept["partner"])
-            report = import_usage(partner=partner, file=file, now=timezone.now(), dry_run=False)
-    except (signing.BadSignature, OSError) as error:
+        file = _kept_file(kept["name"], sha256=kept["sha256"])
+    except signing.BadSignature as error:
         raise UploadGone(_GONE) from error
+    partner = Partner.objects.get(pk=kept["partner"])
+    report = import_usage(partner=partner, file=file, now=timezone.now(), dry_run=False)
     if report.refused:
         raise UploadGone(f"{report.told[0].sentence} Nothing was imported: upload the file again.")
-    default_storage.delete(kept["name"])
+    _forget(kept["name"])
     return report
+
+
+def _kept_file(name: str, *, sha256: str) -> IO[bytes]:
+    with store_at_work(unharmed="Nothing was imported: upload the file again in a moment."):
+        try:
+            with default_storage.open(name) as file:
+                content: bytes = file.read()
+        except FileNotFoundError as error:
+            raise UploadGone(_GONE) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UploadGone(_GONE)
+    return io.BytesIO(content)
+
+
+def _forget(name: str) -> None:
+    """A file that the store does not give up is forgotten with the old uploads: what was imported stays imported."""
+    with suppress(StoreFailed), store_at_work(unharmed="The usage is imported."):
+        default_storage.delete(name)
 
 
 def _forget_old_uploads() -> None:
