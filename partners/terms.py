@@ -15,7 +15,6 @@ TierMode = Literal["graduated", "volume"]
 
 _PACKAGE_OF_REQUESTS: Final = 1000
 _NO_DISCOUNT: Final = Decimal(0)
-_NOT_BELOW_ZERO: Final = ("minimum_cents", "maximum_cents", "monthly_fee_cents", "unit_price", "included")
 _Price = TypeVar("_Price", int, Decimal)
 
 
@@ -62,8 +61,8 @@ class _Agreed:
     def __post_init__(self) -> None:
         """Refuse terms nobody can have signed."""
         Money(self.minimum_cents, self.currency)
-        for name in _NOT_BELOW_ZERO:
-            _refuse_below_zero(name, getattr(self, name, None))
+        for name, said in _names_on_the_form(self).items():
+            _refuse_below_zero(said, getattr(self, name, None), self.currency if name.endswith("_cents") else "")
         _refuse_other_fractions(self.discount_rate)
         if self.maximum_cents is not None and self.maximum_cents < max(self.minimum_cents, 1):
             msg = "The maximum of a month is above zero and not below its minimum."
@@ -173,11 +172,26 @@ def terms_for(
             raise UnknownPricingModel(msg)
 
 
-def _refuse_below_zero(name: str, value: object) -> None:
+def _names_on_the_form(terms: _Agreed) -> dict[str, str]:
+    """Name what is never below zero as people find it where they enter it."""
+    package, units = "deed", "deeds"
+    if isinstance(terms, PerRequest):
+        package, units = f"{terms.package_size:,} requests", "requests"
+    return {
+        "minimum_cents": "Minimum commitment",
+        "maximum_cents": "Maximum of a month",
+        "monthly_fee_cents": "Monthly fee",
+        "unit_price": f"Price per {package}",
+        "included": f"Included {units}",
+    }
+
+
+def _refuse_below_zero(name: str, value: object, currency: str = "") -> None:
+    """`currency` says that an int is an amount in its minor units."""
     is_exact = value is None or (isinstance(value, int | Decimal) and Decimal(value).is_finite() and value >= 0)
     if not is_exact:
-        words = name.replace("_cents", " in cents").replace("_", " ").capitalize()
-        msg = f"{words} is {value!s}: write an exact number, not below zero."
+        said = Money(value, currency).format() if currency and isinstance(value, int) else str(value)
+        msg = f"{name} is {said}: write an exact number, not below zero."
         raise ImpossibleTerms(msg)
 
 

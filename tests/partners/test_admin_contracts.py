@@ -261,7 +261,7 @@ def test_an_order_shows_the_months_drawn_on_it_and_stays(partner_manager):
 def test_a_price_below_zero_is_refused_by_the_name_of_its_field(partner_manager):
     contract = a_contract("per_deed")
     sent = changed_terms(contract, price_per_deed="-1") | {"step": "review"}
-    assert "Unit price is -1: write an exact number, not below zero." in said(
+    assert "Price per deed is -1: write an exact number, not below zero." in said(
         partner_manager.post(button_of(contract, "change-terms"), sent)
     )
 

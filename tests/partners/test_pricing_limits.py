@@ -154,6 +154,24 @@ def test_discounts_and_bounds_nobody_can_have_signed_are_refused(wrong):
         usd(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("model", "wrong", "said"),
+    [
+        ("flat", {"monthly_fee_cents": -12_50}, "Monthly fee is -$12.50"),
+        ("hybrid", {"monthly_fee_cents": 1, "unit_price": Decimal("-0.5")}, "Price per deed is -0.5"),
+        ("per_request", {"unit_price": Decimal(-1)}, "Price per 1,000 requests is -1"),
+        ("per_deed", {"unit_price": Decimal(1), "included": Decimal(-1)}, "Included deeds is -1"),
+        ("per_request", {"unit_price": Decimal(1), "included": Decimal(-1)}, "Included requests is -1"),
+        ("flat", {"monthly_fee_cents": 1, "minimum_cents": -1}, "Minimum commitment is -$0.01"),
+        ("flat", {"monthly_fee_cents": 1, "maximum_cents": -1}, "Maximum of a month is -$0.01"),
+    ],
+)
+def test_what_is_below_zero_is_named_as_on_the_form(model, wrong, said):
+    with pytest.raises(ImpossibleTerms) as refusal:
+        terms_for(pricing_model=model, currency="USD", **wrong)
+    assert str(refusal.value) == f"{said}: write an exact number, not below zero."
+
+
 def test_10_000_random_contracts_come_to_the_total_of_their_invoice():
     """The total of the invoice is worked out again from its lines; the tax once, from what is left of all of them."""
     luck = random.Random(10_000)  # noqa: S311
