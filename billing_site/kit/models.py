@@ -23,6 +23,7 @@ class ServiceKey(AbstractAPIKey):
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "service key"
+        verbose_name_plural = "service keys"
 
 
 class IdempotentRequest(models.Model):
@@ -93,4 +94,5 @@ class ExportJob(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "export"
         constraints = [models.CheckConstraint(condition=one_of("state", JobState), name="export_job_state_known")]

@@ -271,8 +271,8 @@ class Migration(migrations.Migration):
                 ('replaces', models.OneToOneField(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='partners.partnerapikey')),
             ],
             options={
-                'verbose_name': 'partner API key',
-                'verbose_name_plural': 'API keys',
+                'verbose_name': 'partner key',
+                'verbose_name_plural': 'partner keys',
                 'ordering': ('-created',),
                 'abstract': False,
             },

@@ -63,7 +63,8 @@ class PartnerApiKey(AbstractAPIKey):
     objects = APIKeyManager.from_queryset(ApiKeyQuerySet)()  # type: ignore[misc]
 
     class Meta(AbstractAPIKey.Meta):
-        verbose_name = "partner API key"
+        verbose_name = "partner key"
+        verbose_name_plural = "partner keys"
 
     def __str__(self) -> str:
         return f"{self.name} · {self.prefix}"

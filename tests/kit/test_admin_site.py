@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from billing_site.admin import environment_badge, navigation
@@ -85,11 +86,21 @@ def test_navigation_names_only_what_exists():
     assert [target for target in named if not apps.get_model(target)] == []
 
 
+def test_a_list_is_called_as_the_menu_calls_it():
+    """Stripe's lists say Stripe, which the menu says above them; schedule and roles are pages of other packages."""
+    from billing_site.admin import NAVIGATION
+
+    rows = [row for group, rows in NAVIGATION.items() if group != "Stripe" for row in rows]
+    lists = {title: apps.get_model(target) for title, _icon, target in rows if "." in target}
+    ours = {title: model for title, model in lists.items() if not model.__module__.startswith("django")}
+    assert list(ours) == [capfirst(model._meta.verbose_name_plural) for model in ours.values()]
+
+
 def test_each_sees_what_their_role_allows(rf, admin_user):
     clerk = User.objects.create_user("clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_jobrun"))
-    assert {"Users", "Schedule", "Runs"} <= seen_by(admin_user, rf)
-    assert "Runs" in seen_by(clerk, rf)
+    assert {"Users", "Schedule", "Job runs"} <= seen_by(admin_user, rf)
+    assert "Job runs" in seen_by(clerk, rf)
     assert not {"Users", "Roles", "Service keys", "Mirror", "Invoices"} & seen_by(clerk, rf)
 
 

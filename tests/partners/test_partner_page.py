@@ -242,5 +242,5 @@ def test_who_may_not_see_contracts_usage_or_invoices_sees_none_of_them(auditor):
     contract = a_contract("flat")
     count_days(contract.partner, 5, dt.date(2026, 11, 1), 3)
     page = shown(signed_in(someone("", "partners.view_partner")), contract.partner)
-    for hidden in ("so far", "per day", "Balance", "API keys", str(contract)):
+    for hidden in ("so far", "per day", "Balance", "Partner keys", str(contract)):
         assert hidden not in page

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'service key',
-                'verbose_name_plural': 'API keys',
+                'verbose_name_plural': 'service keys',
                 'ordering': ('-created',),
                 'abstract': False,
             },
@@ -83,6 +83,9 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(null=True)),
                 ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'verbose_name': 'export',
+            },
         ),
         migrations.CreateModel(
             name='IdempotentRequest',

@@ -23,7 +23,7 @@ def keys_of(partner: Partner, request: HttpRequest) -> Iterator[Panel]:
     since = timezone.localdate() - dt.timedelta(days=DAYS_OF_USAGE)
     keys = partner.api_keys.select_related("replaced_by").with_usage(since=since).order_by("revoked", "-created")
     yield Panel(
-        "API keys",
+        "Partner keys",
         ("Name", "Prefix", "State", "Last used", "Works until"),
         [_row(key) for key in keys[:MOST_ROWS]],
         amounts=(f"Requests, {DAYS_OF_USAGE} days", f"Deeds, {DAYS_OF_USAGE} days"),
