@@ -163,6 +163,15 @@ def test_the_runs_since_tell_who_left_a_month_unbilled():
     assert not december.flags.filter(kind="left_unbilled").exists()
 
 
+def test_a_month_that_was_reopened_more_than_once_is_flagged_once():
+    contract = undone()
+    for _ in range(2):
+        left(contract)
+        reopen_month(billed_period=contract.billed_periods.get(), now=AFTER_OCTOBER, by="grace")
+    run = build_run(period=NOVEMBER, now=AFTER_NOVEMBER, by="ada")
+    assert list(run.flags.filter(kind__in=("undone", "left_unbilled")).values_list("kind", flat=True)) == ["undone"]
+
+
 @time_machine.travel(AFTER_OCTOBER, tick=False)
 def test_finance_leaves_a_month_unbilled_on_its_page_and_reopens_it(finance_manager: Client):
     contract, other = undone(), a_contract("flat", currency="EUR")

@@ -172,9 +172,8 @@ def _undone(month: Period, entries: Sequence[BillingRunEntry], *, looks_beyond: 
     again = [entry.contract_id for entry in entries if entry.revision > 1]
     open_months = BilledPeriod.objects.to_bill_again(on=month.end)
     left = LeftUnbilled.objects.standing().filter(decided_at__gte=month.starts_at)
-    found = BilledPeriod.objects.filter(Q(pk__in=open_months.values("pk")) | Q(decisions__in=left)).exclude(
-        contract__in=again, period_start=month.start
-    )
+    found = BilledPeriod.objects.filter(Q(pk__in=open_months.values("pk")) | Q(pk__in=left.values("billed_period")))
+    found = found.exclude(contract__in=again, period_start=month.start)
     if not looks_beyond:
         found = found.filter(contract__in=[entry.contract_id for entry in entries])
     found = found.select_related("contract", "invoice").order_by("contract__partner__name", "pk")
