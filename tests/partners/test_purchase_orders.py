@@ -211,6 +211,21 @@ def test_an_order_that_is_gone_at_billing_holds_the_month():
     assert not Invoice.objects.exists()
 
 
+def test_a_released_month_whose_order_is_gone_at_billing_is_held_by_nobody():
+    contract = a_contract("flat", needs_purchase_order=True)
+    order = an_order(contract.partner, amount_cents=500_00)
+    run = build_run(period=OCTOBER, now=AFTER_OCTOBER, by="ada")
+    held = hold_entry(entry=one_entry(run), reason="Asked for a higher one", now=AFTER_OCTOBER, by="ada")
+    release_entry(entry=held, now=AFTER_OCTOBER, by="ada")
+    approve_run(run=run, now=AFTER_OCTOBER, by="grace")
+    PurchaseOrder.objects.filter(pk=order.pk).update(amount_cents=499_99)
+    issue_run(run=run, on=ON, now=AFTER_OCTOBER, by="grace")
+    assert (one_entry(run).state, one_entry(run).decided_by) == ("held", "")
+    an_order(contract.partner, "PO-2")
+    bill()
+    assert numbers() == ["PO-2"]
+
+
 def test_an_invoice_names_the_order_that_was_approved_or_is_not_written():
     contract = a_contract("flat")
     an_order(contract.partner, "PO-2")

@@ -147,8 +147,9 @@ def _settle(run: BillingRun, bill: Bill, *, on: dt.date, now: dt.datetime, by: s
 def _note_outcomes(bills: Sequence[Bill], left_out: Sequence[LeftOut]) -> None:
     for one in left_out:
         one.entry.state, one.entry.reason = one.state, one.reason
+        one.entry.decided_by = ""  # whoever released it before does not hold it now
     update_rows(BillingRunEntry, [bill.entry for bill in bills], ("state", "invoice"))
-    update_rows(BillingRunEntry, [one.entry for one in left_out], ("state", "reason"))
+    update_rows(BillingRunEntry, [one.entry for one in left_out], ("state", "reason", "decided_by"))
 
 
 def _park(entry_id: int, reason: str) -> None:
