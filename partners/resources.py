@@ -53,17 +53,21 @@ class BilledPeriodResource(SafeResource):
     invoice_number = Field(attribute="invoice__invoice_number", column_name="invoice_number", readonly=True)
     currency = Field(attribute="invoice__currency", column_name="currency", readonly=True)
     total_cents = Field(attribute="invoice__total_cents", column_name="total_cents", readonly=True)
+    reason = Field(attribute="left_because", column_name="left_unbilled_because", readonly=True)
+    decided_by = Field(attribute="left_by", column_name="left_unbilled_by", readonly=True)
+    decided_at = Field(attribute="left_at", column_name="left_unbilled_at", readonly=True)
 
     class Meta:
         model = BilledPeriod
         fields = (
             "id", "contract", "reference", "partner_name", "period_start", "period_end", "revision", "invoice",
-            "invoice_number", "currency", "total_cents", "run", "terms", "usage", "created_at",
+            "invoice_number", "currency", "total_cents", "reason", "decided_by", "decided_at", "run", "terms", "usage",
+            "created_at",
         )  # fmt: skip
         export_order = fields
 
     def filter_export(self, queryset: Any, **_: Any) -> Any:
-        return queryset.select_related("contract__partner", "invoice")
+        return queryset.select_related("contract__partner", "invoice").with_why_left_unbilled()
 
 
 class CorrectionResource(SafeResource):

@@ -52,6 +52,9 @@ def is_left_unbilled(period: BilledPeriod) -> bool:
     return bool(BilledPeriod.objects.left_unbilled().contains(period))
 
 
+_LEFT_UNBILLED = View("Left unbilled", "left_unbilled")
+
+
 @admin.register(BilledPeriod)
 class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     """What was billed, on which terms and quantities; the row is why a month is billed once."""
@@ -72,7 +75,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     ordering = ("-period_start", "contract__partner__name", "-revision")
     views = (
         View("To bill again", "to_bill_again", dated=True),
-        View("Left unbilled", "left_unbilled"),
+        _LEFT_UNBILLED,
         View("Undone", "undone"),
     )
     resource_classes = (BilledPeriodResource,)
@@ -112,10 +115,27 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
     )
     readonly_fields = ("served", "counted_then")
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request)
+        return rows.with_why_left_unbilled() if _LEFT_UNBILLED.is_open(request) else rows
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Say beside months left unbilled why, who decided it and when."""
+        columns = super().get_list_display(request)
+        return [*columns, "reason", "decided"] if _LEFT_UNBILLED.is_open(request) else columns
+
     def month(self, period: BilledPeriod) -> str:
         return f"{period.period_start:%Y-%m}"
 
     month.admin_order_field = "period_start"  # type: ignore[attr-defined]
+
+    def reason(self, period: Any) -> str:
+        return str(period.left_because)
+
+    def decided(self, period: Any) -> str:
+        return _by(period.left_by, period.left_at)
+
+    decided.admin_order_field = "left_at"  # type: ignore[attr-defined]
 
     def served(self, period: BilledPeriod) -> str:
         return span_text(*period.served_days)

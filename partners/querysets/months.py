@@ -90,6 +90,15 @@ class BilledPeriodQuerySet(models.QuerySet):
         """Undone, and a person decided that they stay unbilled."""
         return self.filter(Exists(self._standing_decisions()))
 
+    def with_why_left_unbilled(self) -> Self:
+        """Add `left_because`, `left_by` and `left_at` of the decision that stands; None where none does."""
+        decided = self._standing_decisions()
+        return self.annotate(
+            left_because=Subquery(decided.values("reason")),
+            left_by=Subquery(decided.values("decided_by")),
+            left_at=Subquery(decided.values("decided_at")),
+        )
+
     def undecided(self) -> Self:
         """Undone, and nobody billed them again or left them unbilled."""
         return self.latest_revisions().undone().filter(~Exists(self._standing_decisions()))

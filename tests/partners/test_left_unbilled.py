@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 
 import pytest
@@ -186,6 +187,24 @@ def test_finance_leaves_a_month_unbilled_on_its_page_and_reopens_it(finance_mana
     assert WHY in finance_manager.get(page_of(contract.partner)).content.decode()
     assert "1 more left unbilled" in finance_manager.get("/admin/").content.decode()
     assert contract.reference in finance_manager.get(f"{LIST}?view=left_unbilled").content.decode()
+    listed = finance_manager.get(f"{LIST}?view=left_unbilled").content.decode().replace("\N{NO-BREAK SPACE}", " ")
+    assert (WHY in listed, "2 Nov 2026 by " in listed) == (True, True)
+    assert WHY not in finance_manager.get(LIST).content.decode()
     assert contract.reference not in finance_manager.get(f"{LIST}?view=to_bill_again").content.decode()
     pressed(finance_manager, month, "reopen")
     assert month in BilledPeriod.objects.to_bill_again(on=TODAY)
+
+
+@time_machine.travel(AFTER_OCTOBER, tick=False)
+def test_the_export_says_why_a_month_was_left_unbilled_and_who_left_it_when(finance_manager: Client):
+    contract, standing = undone(), a_contract("flat", currency="EUR")
+    left(contract)
+    bill()
+    asked = {f"billedperiodresource_{name}": "on" for name in ("reference", "reason", "decided_by", "decided_at")}
+    answer = finance_manager.post(f"{LIST}export/", {"format": "0", "resource": "0", **asked})
+    told = csv.DictReader(b"".join(answer.streaming_content).decode("utf-8-sig").splitlines())
+    columns = ("contract_reference", "left_unbilled_because", "left_unbilled_by", "left_unbilled_at")
+    assert {tuple(row[name] for name in columns) for row in told} == {
+        (contract.reference, WHY, "ada", "2026-11-02T08:00:00+00:00"),
+        (standing.reference, "", "", ""),
+    }
