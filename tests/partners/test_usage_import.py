@@ -80,10 +80,30 @@ def test_a_file_with_a_refused_row_imports_nothing_and_names_it():
                       'e,deed,2026-10-15T12:00:00Z,1,"{""a"":1,""a"":2}",\n')  # fmt: skip
     assert counts(report) == (1, 0, 0, 4)
     assert [(row.line, row.sentence[:12]) for row in report.told] == [
-        (3, "occurred_at:"), (4, "quantity: Wr"), (5, "No event of "), (6, "metadata: Th"),
+        (3, "occurred_at:"), (4, "quantity: Wr"), (5, "The partner "), (6, "metadata: Th"),
     ]  # fmt: skip
     assert not report.may_be_imported
     assert (UsageEvent.objects.count(), ApiUsage.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (OTHER, "An event with this key is kept already and says something else; this row is not counted."),
+        ("u,,,,,z\n", "The partner has no event with the key to take back, or it is archived; nothing was taken back."),
+        ("u,,,,,back\n", "The key to take back is a reversal itself; write the event again under a new key instead."),
+        ("c,,2026-10-15T12:00:00Z,1,,\n", "event_type: This cell must not be empty."),
+        (
+            "w,deed,,,,k\n",
+            "event_type: A reversal takes the whole event back: fill in idempotency_key and reverses alone.",
+        ),
+    ],
+)
+def test_the_reasons_speak_to_who_imports_a_file(row, said):
+    partner = a_partner()
+    record_usage(partner=partner, events=[KNOWN, KNOWN._replace(idempotency_key="l")], now=AFTER_OCTOBER)
+    imported(partner, "back,,,,,l\n")
+    assert [told.sentence for told in imported(partner, row, dry_run=True).told] == [said]
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,24 @@ from billing_site.kit.api.parsers import parse_json
 from billing_site.kit.errors import Refused
 from partners.metering import EventReader, InvalidUsage, NewUsage, Reversal
 from partners.metering.events import KNOWN_FIELDS
+from partners.metering.repeats import CONFLICT
 from partners.models import Partner
 from partners.services.usage.effects import Effect, effects_of, month_sums
 from partners.services.usage.locks import hold_usage
-from partners.services.usage.recording import UsageItem, record_usage
+from partners.services.usage.recording import OF_A_REVERSAL, UNKNOWN, UsageItem, record_usage
 
 MOST_BYTES = 32 * 2**20
 MOST_ROWS = 200_000
 MOST_TOLD = 200
+# What the API says to who sends events, as it reads for us who import a file of them.
+_IN_A_FILE = {
+    CONFLICT: "An event with this key is kept already and says something else; this row is not counted.",
+    UNKNOWN: "The partner has no event with the key to take back, or it is archived; nothing was taken back.",
+    OF_A_REVERSAL: "The key to take back is a reversal itself; write the event again under a new key instead.",
+    "This field is needed.": "This cell must not be empty.",
+    "send idempotency_key and reverses alone.": "fill in idempotency_key and reverses alone.",
+    "The body": "The cell",
+}
 
 
 class NotAUsageFile(Refused):
@@ -101,11 +111,17 @@ def _report(told: list[ToldRow], effects: list[Effect]) -> ImportReport:
 
 
 def _told(row: _Row, item: UsageItem) -> ToldRow:
-    return ToldRow(row.line, row.key, item.fate, item.sentence)
+    return ToldRow(row.line, row.key, item.fate, _in_a_file(item.sentence))
 
 
 def _unread(row: _Row) -> ToldRow:
-    return ToldRow(row.line, row.key, "refused", row.sentence)
+    return ToldRow(row.line, row.key, "refused", _in_a_file(row.sentence))
+
+
+def _in_a_file(sentence: str) -> str:
+    for sent, filed in _IN_A_FILE.items():
+        sentence = sentence.replace(sent, filed)
+    return sentence
 
 
 def _rows(file: IO[bytes], reader: EventReader) -> Iterator[_Row]:
@@ -141,7 +157,7 @@ def _row(line: int, cells: dict[str | None, object], reader: EventReader) -> _Ro
     except InvalidUsage as error:
         return _Row(line, None, key, str(error))
     except ParseError as error:
-        return _Row(line, None, key, f"metadata: {error.detail}".replace("The body", "The cell"))
+        return _Row(line, None, key, f"metadata: {error.detail}")
 
 
 def _sent(cells: dict[str | None, object]) -> dict[object, object]:

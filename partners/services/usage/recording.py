@@ -22,8 +22,8 @@ from partners.services.zones import zone_named
 
 Fate = Literal["recorded", "repeated", "conflict", "refused"]
 Sent = NewUsage | Reversal
-_UNKNOWN = "No event of yours has this key, or it is archived; nothing was taken back."
-_OF_A_REVERSAL = "This key is a reversal itself; send the event again under a new key instead."
+UNKNOWN = "No event of yours has this key, or it is archived; nothing was taken back."
+OF_A_REVERSAL = "This key is a reversal itself; send the event again under a new key instead."
 _TAKEN_BACK = "This event was taken back already, by the key {key}."
 
 
@@ -147,9 +147,9 @@ class _Batch:
 
 def _why_not(event: UsageEvent | None, taken: Mapping[UUID, str]) -> str:
     if event is None:
-        return _UNKNOWN
+        return UNKNOWN
     if event.reverses is not None:
-        return _OF_A_REVERSAL
+        return OF_A_REVERSAL
     return _TAKEN_BACK.format(key=taken[event.pk]) if event.pk in taken else ""
 
 
