@@ -19,6 +19,7 @@ from partners.services import (
     MonthLeftUnbilled,
     NotLeftUnbilled,
     NotToLeaveUnbilled,
+    NotUndone,
     bill_again,
     build_run,
     cancel_run,
@@ -104,6 +105,32 @@ def test_only_an_undone_month_is_left_unbilled_and_with_a_reason():
         leave_unbilled(billed_period=standing.billed_periods.get(), reason=" ", now=AFTER_OCTOBER, by="ada")
     left(standing)
     assert to_bill_again() == []
+
+
+def refused_by(month: BilledPeriod) -> list[str]:
+    """What two buttons say that find nothing to decide about a month."""
+    who = {"billed_period": month, "now": AFTER_OCTOBER, "by": "ada"}
+    with pytest.raises(NotToLeaveUnbilled) as leaving:
+        leave_unbilled(reason=WHY, **who)
+    with pytest.raises(NotUndone) as billing:
+        bill_again(**who)
+    return [str(leaving.value), str(billing.value)]
+
+
+def test_a_month_that_came_to_nothing_has_no_invoice_to_take_back():
+    contract = a_contract(reference="C-1")
+    bill()
+    sentence = "C-1 v1 · 2026-10 came to nothing; there is no invoice to take back."
+    assert refused_by(contract.billed_periods.get()) == [sentence, sentence]
+
+
+def test_only_the_latest_revision_of_a_month_is_decided_about():
+    contract = undone(reference="C-1")
+    issue(again(contract))
+    first, second = contract.billed_periods.order_by("revision")
+    void(second.invoice)
+    sentence = "C-1 v1 · 2026-10 was billed again since; decide about its latest revision."
+    assert refused_by(first) == [sentence, sentence]
 
 
 def test_a_month_that_a_run_bills_again_is_left_unbilled_only_when_the_run_is_canceled():

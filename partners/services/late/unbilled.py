@@ -66,10 +66,19 @@ def refuse_left_unbilled(period: BilledPeriod) -> None:
         )
 
 
+def why_it_stands(period: BilledPeriod, *, before: str) -> str:
+    """Say why there is nothing to decide about a month, and what comes `before` that, where anything does."""
+    if not BilledPeriod.objects.latest_revisions().contains(period):
+        return f"{period} was billed again since; decide about its latest revision."
+    if period.invoice is None:
+        return f"{period} came to nothing; there is no invoice to take back."
+    return f"{period} is billed; void its invoice or credit it in full before {before}."
+
+
 def _why_not(period: BilledPeriod) -> str:
     if period.decisions.standing().exists():
         return f"{period} is left unbilled already."
-    return f"{period} is billed; void its invoice or credit it in full before leaving it unbilled."
+    return why_it_stands(period, before="leaving it unbilled")
 
 
 def _refuse_a_run_that_bills(period: BilledPeriod) -> None:

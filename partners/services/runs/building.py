@@ -17,7 +17,7 @@ from partners.services.late.corrections import (
     late_months_for,
     refuse_standing_corrections,
 )
-from partners.services.late.unbilled import locked_month, refuse_left_unbilled
+from partners.services.late.unbilled import locked_month, refuse_left_unbilled, why_it_stands
 from partners.services.locks import month_at_work
 from partners.services.runs.before import keep_holds, note_month_before
 from partners.services.runs.due import due_contracts
@@ -81,7 +81,7 @@ def bill_again(*, billed_period: BilledPeriod, now: dt.datetime, by: str) -> Bil
     with month_at_work(start), transaction.atomic():
         refuse_left_unbilled(locked_month(billed_period))
         if not BilledPeriod.objects.latest_revisions().undone().filter(pk=billed_period.pk).exists():
-            raise NotUndone(f"{billed_period} is billed; void its invoice or credit it in full before billing again.")
+            raise NotUndone(why_it_stands(billed_period, before="billing again"))
         refuse_standing_corrections(contract=contract, month_start=start)
         if BillingRun.objects.of_month(start).unfinished().within(contract.partner).exists():
             raise RunUnderWay(f"A run of {month.label()} is not finished; issue or cancel it first.")
