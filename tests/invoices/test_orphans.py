@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.utils import timezone
 
 from invoices import documents
 from invoices.documents import keep_document, open_document
 from invoices.models import Document
-from invoices.orphans import orphans, remove_orphans
+from invoices.orphans import RemovalAtWork, orphans, remove_orphans
 from tests.books import an_invoice
+from tests.payments.storm import alone
 
 pytestmark = pytest.mark.django_db
 TOMORROW = dt.timedelta(days=1, minutes=1)
@@ -53,6 +57,16 @@ def test_only_orphans_of_papers_are_removed(store, monkeypatch):
     assert (default_storage.exists(left), default_storage.exists(upload)) == (False, True)
     assert open_document(Document.objects.get()).startswith(b"%PDF-")
     assert remove_orphans(now=timezone.now() + TOMORROW) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orphans_are_removed_by_one_at_a_time():
+    remove = partial(remove_orphans, now=timezone.now())
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
+        assert remove() == []
+        with pytest.raises(RemovalAtWork, match="Somebody else removes orphans at this moment"):
+            other.submit(alone, remove).result()
+    assert remove() == []
 
 
 def test_the_store_of_another_database_is_left_alone(store, monkeypatch, capsys):
