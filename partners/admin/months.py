@@ -103,7 +103,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
             permission="partners.hold_billingrun",
             reason="none",
             done="Reopened",
-            explanation="Puts this month back among those to bill again. Nothing is billed by that.",
+            explanation="Takes the decision back: the month may be billed again. Nothing is billed by that.",
         ),
     )
     offered_when = {"bill_again": is_undecided, "leave_unbilled": is_undecided, "reopen": is_left_unbilled}
