@@ -53,6 +53,7 @@ def is_left_unbilled(period: BilledPeriod) -> bool:
 
 
 _LEFT_UNBILLED = View("Left unbilled", "left_unbilled")
+_RUN = link_column("run")
 
 
 @admin.register(BilledPeriod)
@@ -66,7 +67,7 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
         "revision",
         link_column("invoice"),
         money_column("invoice__total_cents", "Total", currency="invoice__currency"),
-        link_column("run"),
+        _RUN,
     )
     list_filter = (("period_start", DateRange), ("created_at", DateRange))
     search_fields = ("contract__reference", "contract__partner__name", "invoice__invoice_number")
@@ -120,9 +121,11 @@ class BilledPeriodAdmin(RowPageMixin, ExportMixin, ReadOnlyAdmin):
         return rows.with_why_left_unbilled() if _LEFT_UNBILLED.is_open(request) else rows
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Say beside months left unbilled why, who decided it and when."""
+        """Say of months left unbilled why, who decided it and when, in the place of how they were billed."""
         columns = super().get_list_display(request)
-        return [*columns, "reason", "decided"] if _LEFT_UNBILLED.is_open(request) else columns
+        if not _LEFT_UNBILLED.is_open(request):
+            return columns
+        return [*(column for column in columns if column not in {"revision", _RUN}), "reason", "decided"]
 
     def month(self, period: BilledPeriod) -> str:
         return f"{period.period_start:%Y-%m}"

@@ -204,4 +204,4 @@ def _row(currency: str, now: tuple[int, int], before: int | None, run: BillingRu
 
 
 def _when(at: dt.datetime | None) -> str:
-    return f"{day_text(at)} {timezone.localtime(at):%H:%M}" if at else ""
+    return f"{day_text(at)}\N{NO-BREAK SPACE}{timezone.localtime(at):%H:%M}" if at else ""
