@@ -97,10 +97,19 @@ def _give_ids(model: type[models.Model], rows: Sequence[Any]) -> None:
 
 def _said(field: Any, rows: Sequence[Any]) -> list[Any]:
     """Return what new rows say in a column; most fields have nothing to add to it before it is saved."""
-    is_plain_date = isinstance(field, models.DateField) and not (field.auto_now or field.auto_now_add)
-    if is_plain_date or type(field).pre_save is models.Field.pre_save:
+    if isinstance(field, models.DateField) and (field.auto_now or field.auto_now_add):
+        return _dated(field, rows)
+    if isinstance(field, models.DateField) or type(field).pre_save is models.Field.pre_save:
         return [vars(row)[field.attname] for row in rows]
     return [field.pre_save(row, add=True) for row in rows]
+
+
+def _dated(field: Any, rows: Sequence[Any]) -> list[Any]:
+    """Give all rows of a block the same moment: they are written in one."""
+    moment = field.pre_save(rows[0], add=True)
+    for row in rows:
+        vars(row)[field.attname] = moment
+    return [moment] * len(rows)
 
 
 def _written(field: Any, values: list[Any]) -> list[Any]:
@@ -126,5 +135,5 @@ def _as_json(field: Any, values: list[Any]) -> list[str | None]:
     """Write each object once, however many rows hold it: a thousand invoices copy one seller, logo and all."""
     write = (field.encoder or json.JSONEncoder)().encode
     different = {id(value): value for value in values if value is not None}
-    texts = {key: write(value) for key, value in different.items()}
+    texts = {key: "{}" if value == {} else write(value) for key, value in different.items()}
     return [None if value is None else texts[id(value)] for value in values]

@@ -83,8 +83,11 @@ def rate(terms: Terms, usage: Mapping[str, Decimal], proration: Proration = WHOL
     """
     _refuse_impossible(usage)
     lines = _agreed_lines(terms, usage, proration)
-    lines += _true_up(terms, net_cents(lines), proration)
-    return lines + _cut(terms, net_cents(lines), proration)
+    if terms.minimum_cents:
+        lines += _true_up(terms, net_cents(lines), proration)
+    if terms.maximum_cents is not None:
+        lines += _cut(terms, net_cents(lines), proration)
+    return lines
 
 
 def net_cents(lines: Iterable[RatedLine]) -> int:
