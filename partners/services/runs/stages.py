@@ -122,8 +122,9 @@ def issue_run(*, run: BillingRun, on: dt.date, now: dt.datetime, by: str, chunk:
         raise NotApproved(f"The run of {run} is {run.get_status_display().lower()}; approve its preview first.")
     with month_at_work(run.period_start):
         _refuse_more_than_approved(run)
-        while waiting := list(run.entries.waiting().values_list("pk", flat=True)[:chunk]):
-            bill_entries(run=run, ids=waiting, on=on, now=now, by=by)
+        while waiting := list(run.entries.waiting().values_list("pk", flat=True)):
+            for first in range(0, len(waiting), chunk):
+                bill_entries(run=run, ids=waiting[first : first + chunk], on=on, now=now, by=by)
         return _finish(run, now)
 
 
