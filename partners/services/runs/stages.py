@@ -109,7 +109,7 @@ def cancel_run(*, run: BillingRun, now: dt.datetime) -> BillingRun:
     return run
 
 
-def issue_run(*, run: BillingRun, on: dt.date, now: dt.datetime, by: str, chunk: int = 1000) -> BillingRun:
+def issue_run(*, run: BillingRun, on: dt.date, now: dt.datetime, by: str, chunk: int = 2000) -> BillingRun:
     """Bill what an approved run still has to, dated `on`, in chunks of one transaction each; the failing are parked.
 
     Safe to call again after any crash. An issued run is returned as it is.
